@@ -1,0 +1,392 @@
+"""Symbols and functions that losses are written in, and printers to every place a loss is used.
+
+``softplus``, ``sigmoid``, ``log_sigmoid`` and ``relu`` stay whole in sympy expressions, so that one
+definition prints as stable torch primitives, numpy, mpmath (any precision), JavaScript and LaTeX.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import sympy as sp
+from sympy.printing.lambdarepr import LambdaPrinter
+
+c = sp.Symbol("C", real=True)
+u = sp.Symbol("u", positive=True)
+p = sp.Symbol("p", positive=True)
+q = sp.Symbol("q", positive=True)
+
+
+def _exponential(x: sp.Expr) -> sp.Expr | None:
+    """exp(x) where that is free of exponentials (x = log u gives u); None otherwise."""
+    value = sp.exp(x)
+    return None if value.has(sp.exp, sp.E) else value
+
+
+class softplus(sp.Function):
+    """log(1 + e^x), positive and increasing; its derivative is the sigmoid."""
+
+    nargs = 1
+    is_real = True
+    is_positive = True
+
+    @classmethod
+    def eval(cls, x):
+        if x is sp.oo:
+            return sp.oo
+        if x is -sp.oo:
+            return sp.S.Zero
+        value = _exponential(x)
+        return None if value is None else sp.log(1 + value)
+
+    def fdiff(self, argindex=1):
+        return sigmoid(self.args[0])
+
+    def _eval_rewrite_as_exp(self, x, **kwargs):
+        return sp.log(1 + sp.exp(x))
+
+    def _eval_evalf(self, prec):
+        import mpmath
+
+        x = self.args[0]._to_mpmath(prec)
+        with mpmath.workprec(prec):
+            value = max(x, mpmath.mpf(0)) + mpmath.log1p(mpmath.exp(-abs(x)))
+        return sp.Expr._from_mpmath(value, prec)
+
+    def _latex(self, printer, exp=None):
+        return _named(printer, r"\operatorname{softplus}", self.args[0], exp)
+
+
+class sigmoid(sp.Function):
+    """1/(1 + e^-x), in (0, 1); its derivative is sigmoid(x) sigmoid(-x)."""
+
+    nargs = 1
+    is_real = True
+    is_positive = True
+
+    @classmethod
+    def eval(cls, x):
+        if x is sp.oo:
+            return sp.S.One
+        if x is -sp.oo:
+            return sp.S.Zero
+        value = _exponential(x)
+        return None if value is None else value / (1 + value)
+
+    def fdiff(self, argindex=1):
+        return sigmoid(self.args[0]) * sigmoid(-self.args[0])
+
+    def _eval_rewrite_as_exp(self, x, **kwargs):
+        return 1 / (1 + sp.exp(-x))
+
+    def _eval_evalf(self, prec):
+        import mpmath
+
+        x = self.args[0]._to_mpmath(prec)
+        with mpmath.workprec(prec):
+            value = mpmath.exp(min(x, mpmath.mpf(0))) / (1 + mpmath.exp(-abs(x)))
+        return sp.Expr._from_mpmath(value, prec)
+
+    def _latex(self, printer, exp=None):
+        return _named(printer, r"\sigma", self.args[0], exp)
+
+
+class log_sigmoid(sp.Function):
+    """log(sigmoid(x)) = -softplus(-x), negative and increasing."""
+
+    nargs = 1
+    is_real = True
+    is_negative = True
+
+    @classmethod
+    def eval(cls, x):
+        if x is sp.oo:
+            return sp.S.Zero
+        if x is -sp.oo:
+            return -sp.oo
+        value = _exponential(-x)
+        return None if value is None else -sp.log(1 + value)
+
+    def fdiff(self, argindex=1):
+        return sigmoid(-self.args[0])
+
+    def _eval_rewrite_as_exp(self, x, **kwargs):
+        return -sp.log(1 + sp.exp(-x))
+
+    def _eval_evalf(self, prec):
+        return (-softplus(-self.args[0]))._eval_evalf(prec)
+
+    def _latex(self, printer, exp=None):
+        return _named(printer, r"\log\sigma", self.args[0], exp)
+
+
+class relu(sp.Function):
+    """max(0, x), with a kink at 0."""
+
+    nargs = 1
+    is_real = True
+    is_nonnegative = True
+
+    @classmethod
+    def eval(cls, x):
+        if x.is_nonnegative:
+            return x
+        if x.is_nonpositive:
+            return sp.S.Zero
+        return None
+
+    def fdiff(self, argindex=1):
+        return sp.Heaviside(self.args[0])
+
+    def _eval_evalf(self, prec):
+        return sp.Max(0, self.args[0].evalf(n=sp.core.evalf.prec_to_dps(prec)))
+
+    def _latex(self, printer, exp=None):
+        base = rf"\left({printer.doprint(self.args[0])}\right)_{{+}}"
+        return base if exp is None else rf"{base}^{{{exp}}}"
+
+
+def _named(printer: Any, name: str, argument: sp.Expr, exp: str | None) -> str:
+    power = "" if exp is None else f"^{{{exp}}}"
+    return rf"{name}{power}\left({printer.doprint(argument)}\right)"
+
+
+def stabilise(expr: sp.Expr) -> sp.Expr:
+    """Rewrite naive forms of the logistic functions into the whole ones.
+
+    log(1 + e^x) becomes softplus(x), 1/(1 + e^-x) sigmoid(x), log(sigmoid(x)) log_sigmoid(x) and
+    log(1 - sigmoid(x)) -softplus(x), so that a loss typed from a paper trains without overflow.
+    """
+    expr = sp.sympify(expr)
+    expr = expr.replace(_is_one_plus_exp_power, _as_sigmoid_power)
+    expr = expr.replace(lambda e: isinstance(e, sp.Mul), _exp_times_sigmoid)
+    return expr.replace(lambda e: isinstance(e, sp.log), _stable_log)
+
+
+def _one_plus_exp(e: sp.Expr) -> sp.Expr | None:
+    """x where e is 1 + exp(x), else None."""
+    if isinstance(e, sp.Add) and len(e.args) == 2 and sp.S.One in e.args:
+        other = e.args[0] if e.args[1] == 1 else e.args[1]
+        if isinstance(other, sp.exp) and other.free_symbols:
+            return other.args[0]
+    return None
+
+
+def _is_one_plus_exp_power(e: sp.Expr) -> bool:
+    return isinstance(e, sp.Pow) and e.exp.is_negative and _one_plus_exp(e.base) is not None
+
+
+def _as_sigmoid_power(e: sp.Expr) -> sp.Expr:
+    return sigmoid(-_one_plus_exp(e.base)) ** (-e.exp)
+
+
+def _exp_times_sigmoid(e: sp.Expr) -> sp.Expr:
+    """exp(x) sigmoid(-x) = sigmoid(x)."""
+    for factor in e.args:
+        if isinstance(factor, sp.exp) and sigmoid(-factor.args[0]) in e.args:
+            return e / factor / sigmoid(-factor.args[0]) * sigmoid(factor.args[0])
+    return e
+
+
+def _stable_log(e: sp.Expr) -> sp.Expr:
+    inner = e.args[0]
+    x = _one_plus_exp(inner)
+    if x is not None:
+        return softplus(x)
+    if isinstance(inner, sigmoid):
+        return log_sigmoid(inner.args[0])
+    complement = 1 - inner
+    if isinstance(complement, sigmoid):
+        return -softplus(complement.args[0])
+    return e
+
+
+def as_exponentials(expr: sp.Expr) -> sp.Expr:
+    """The same expression in exp and log alone, for algebra."""
+    for whole in (softplus, log_sigmoid, sigmoid):
+        expr = expr.replace(whole, lambda x, whole=whole: whole(x).rewrite("exp"))
+    return expr
+
+
+# --- printers ----------------------------------------------------------------------------------
+
+
+class _ArrayPrinter(LambdaPrinter):
+    """Python source in which the functions are names and Piecewise is an elementwise `where`."""
+
+    def _print_Piecewise(self, expr):
+        *pieces, (last, condition) = expr.args
+        text = self._print(last) if condition == sp.true else f"where({self._print(condition)}, {self._print(last)}, nan)"
+        for value, condition in reversed(pieces):
+            text = f"where({self._print(condition)}, {self._print(value)}, {text})"
+        return text
+
+    def _print_And(self, expr):
+        return " & ".join(f"({self._print(arg)})" for arg in expr.args)
+
+    def _print_Or(self, expr):
+        return " | ".join(f"({self._print(arg)})" for arg in expr.args)
+
+    def _print_Function(self, expr):
+        return f"{type(expr).__name__}({', '.join(self._print(a) for a in expr.args)})"
+
+    def _print_Max(self, expr):
+        return _fold("maximum", [self._print(a) for a in expr.args])
+
+    def _print_Min(self, expr):
+        return _fold("minimum", [self._print(a) for a in expr.args])
+
+    def _print_sign(self, expr):
+        return f"sign({self._print(expr.args[0])})"
+
+    def _print_Heaviside(self, expr):
+        return f"heaviside({self._print(expr.args[0])})"
+
+    def _print_Infinity(self, expr):
+        return "inf"
+
+    def _print_NegativeInfinity(self, expr):
+        return "-inf"
+
+
+def _fold(function: str, arguments: list[str]) -> str:
+    text = arguments[0]
+    for argument in arguments[1:]:
+        text = f"{function}({text}, {argument})"
+    return text
+
+
+def _compile(expr: sp.Expr, symbols: Sequence[sp.Symbol], names: dict[str, Any]) -> Callable:
+    printer = _ArrayPrinter({"fully_qualified_modules": False, "allow_unknown_functions": True})
+    return sp.lambdify(list(symbols), expr, modules=[names], printer=printer)
+
+
+@lru_cache(maxsize=1024)
+def to_torch(expr: sp.Expr, symbols: tuple[sp.Symbol, ...] = (c,)) -> Callable:
+    """Elementwise torch function of the symbols, differentiable, stable at any logit.
+
+    Parameters: expr, sympy expression whose free symbols are `symbols`.
+    Returns: callable on tensors (shapes broadcast).
+    """
+    import torch
+    from torch.nn.functional import logsigmoid
+
+    # F.softplus turns linear above 20 and so is off by e^-20 in float64; logsigmoid is exact.
+    # exp(logsigmoid) keeps the sigmoid's derivative where 1 - sigmoid(x) has rounded to 0.
+    def maximum(a: Any, b: Any) -> Any:
+        like = a if torch.is_tensor(a) else b
+        return torch.maximum(torch.as_tensor(a).to(like), torch.as_tensor(b).to(like))
+
+    def minimum(a: Any, b: Any) -> Any:
+        return -maximum(-a, -b)
+
+    function = _compile(
+        expr,
+        symbols,
+        {
+            "softplus": lambda x: -logsigmoid(-x),
+            "sigmoid": lambda x: torch.exp(logsigmoid(x)),
+            "log_sigmoid": logsigmoid,
+            "relu": torch.relu,
+            "exp": torch.exp,
+            "log": torch.log,
+            "sqrt": torch.sqrt,
+            "tanh": torch.tanh,
+            "cosh": torch.cosh,
+            "sinh": torch.sinh,
+            "sin": torch.sin,
+            "cos": torch.cos,
+            "atan": torch.atan,
+            "abs": torch.abs,
+            "Abs": torch.abs,
+            "sign": torch.sign,
+            "heaviside": lambda x: 0.5 * (1 + torch.sign(x)),
+            "where": torch.where,
+            "maximum": maximum,
+            "minimum": minimum,
+            "inf": float("inf"),
+            "nan": float("nan"),
+            "pi": float(sp.pi),
+        },
+    )
+    if expr.free_symbols & set(symbols):
+        return function
+    return lambda *arguments: torch.full_like(arguments[0], float(expr))
+
+
+@lru_cache(maxsize=1024)
+def to_numpy(expr: sp.Expr, symbols: tuple[sp.Symbol, ...] = (c,)) -> Callable:
+    """Elementwise numpy function of the symbols, in float64 and stable at any logit."""
+    import numpy as np
+
+    def sigmoid_(x: Any) -> Any:
+        return np.exp(-np.logaddexp(0.0, -x))
+
+    function = _compile(
+        expr,
+        symbols,
+        {
+            "softplus": lambda x: np.logaddexp(0.0, x),
+            "sigmoid": sigmoid_,
+            "log_sigmoid": lambda x: -np.logaddexp(0.0, -x),
+            "relu": lambda x: np.maximum(x, 0.0),
+            **{
+                name: getattr(np, name)
+                for name in "exp log sqrt tanh cosh sinh sin cos sign where maximum minimum inf nan pi".split()
+            },
+            "atan": np.arctan,
+            "abs": np.abs,
+            "Abs": np.abs,
+            "heaviside": lambda x: np.heaviside(x, 0.5),
+        },
+    )
+
+    def elementwise(*arguments: Any) -> Any:
+        arrays = np.broadcast_arrays(*(np.asarray(a, dtype=float) for a in arguments))
+        return np.broadcast_to(np.asarray(function(*arrays), dtype=float), arrays[0].shape)
+
+    return elementwise
+
+
+@lru_cache(maxsize=4096)
+def to_mpmath(expr: sp.Expr, symbols: tuple[sp.Symbol, ...] = (c,)) -> Callable:
+    """Scalar function of the symbols at mpmath's working precision."""
+    import mpmath
+
+    def softplus_(x: Any) -> Any:
+        return max(x, mpmath.mpf(0)) + mpmath.log1p(mpmath.exp(-abs(x)))
+
+    names = {
+        "softplus": softplus_,
+        "log_sigmoid": lambda x: -softplus_(-x),
+        "sigmoid": lambda x: mpmath.exp(min(x, mpmath.mpf(0))) / (1 + mpmath.exp(-abs(x))),
+        "relu": lambda x: max(x, mpmath.mpf(0)),
+        "Heaviside": lambda x, half=0.5: (1 + mpmath.sign(x)) / 2,
+    }
+    return sp.lambdify(list(symbols), expr, modules=[names, "mpmath"])
+
+
+_JAVASCRIPT_HELPERS = """\
+const softplus = (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+const sigmoid = (x) => Math.exp(Math.min(x, 0)) / (1 + Math.exp(-Math.abs(x)));
+const log_sigmoid = (x) => -softplus(-x);
+const relu = (x) => Math.max(x, 0);
+const heaviside = (x) => (x > 0 ? 1 : x < 0 ? 0 : 0.5);
+"""
+
+
+def javascript_helpers() -> str:
+    """JavaScript definitions that expressions from `to_javascript` call."""
+    return _JAVASCRIPT_HELPERS
+
+
+def to_javascript(expr: sp.Expr) -> str:
+    """JavaScript expression (a string); symbols keep their names, helpers as `javascript_helpers`."""
+    names = {"softplus": "softplus", "sigmoid": "sigmoid", "log_sigmoid": "log_sigmoid"}
+    names |= {"relu": "relu", "Heaviside": "heaviside"}
+    return sp.jscode(expr, user_functions=names)
+
+
+def to_latex(expr: sp.Expr, **settings: Any) -> str:
+    """LaTeX of an expression in the book's notation (natural logarithm written log)."""
+    return sp.latex(expr, ln_notation=False, **settings)

@@ -1,0 +1,220 @@
+"""A GAN loss as one object: three sympy expressions of the critic's output, and what is made of them.
+
+Everything else (LaTeX, derivation, torch functions, JavaScript, tests) comes from these expressions.
+A discriminator objective and a generator objective are chosen independently: any pair is a GANLoss
+(Jolicoeur-Martineau 2018).
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import sympy as sp
+
+from ganmath.theory.expression import c, stabilise, to_javascript, to_latex, to_torch
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A symbol of a loss that users set by keyword; `condition` must hold, else ValueError."""
+
+    keyword: str
+    symbol: sp.Symbol
+    default: sp.Expr
+    meaning: str
+    condition: sp.Basic = sp.true
+
+
+@dataclass(frozen=True)
+class GANLoss:
+    r"""A loss whose terms are functions of single critic outputs C.
+
+    .. math::
+        L_D = E_p[\mathrm{real}(C)] + E_q[\mathrm{fake}(C)], \qquad
+        L_G = E_q[\mathrm{gen}(C)] + E_p[\mathrm{gen\_real}(C)]
+
+    Parameters: real, fake, sympy expressions in ``ganmath.c``, both minimised by the critic; gen,
+    gen_real, minimised by the generator; link, the probability that goes with an output C (sigmoid
+    for logits) or None; domain, the interval of outputs that the critic may take; parameters, the
+    free symbols with their defaults. ValueError where an expression has a symbol that is neither
+    ``ganmath.c`` nor a parameter.
+    Calling a loss sets parameters: ``losses["lsgan"](a=0, b=1, c=1)``.
+    """
+
+    name: str
+    real: sp.Expr
+    fake: sp.Expr
+    gen: sp.Expr
+    gen_real: sp.Expr = sp.S.Zero
+    link: sp.Expr | None = None
+    domain: tuple[sp.Expr, sp.Expr] = (-sp.oo, sp.oo)
+    parameters: tuple[Parameter, ...] = ()
+    title: str = ""
+    citation: str = ""
+    year: int | None = None
+    values: tuple[tuple[str, sp.Expr], ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        known = {c} | {parameter.symbol for parameter in self.parameters}
+        for part in ("real", "fake", "gen", "gen_real", "link"):
+            if getattr(self, part) is None:
+                continue
+            expr = stabilise(getattr(self, part))
+            if not isinstance(expr, sp.Expr):
+                raise TypeError(f"{self.name}: {part} must be a sympy expression in ganmath.c")
+            if stray := expr.free_symbols - known:
+                raise ValueError(
+                    f"{self.name}: {part} has the unknown symbol(s) {sorted(map(str, stray))}; write it "
+                    "in ganmath.c (a real symbol named C) and declare others as parameters"
+                )
+            object.__setattr__(self, part, expr)
+        object.__setattr__(self, "domain", tuple(sp.sympify(end) for end in self.domain))
+
+    # --- parameters ------------------------------------------------------------------------------
+
+    def __call__(self, **settings: Any) -> "GANLoss":
+        """The loss with parameters set; TypeError for an unknown one, ValueError out of range."""
+        known = {parameter.keyword: parameter for parameter in self.parameters}
+        if stray := set(settings) - set(known):
+            raise TypeError(
+                f"{self.name} has no parameter {sorted(stray)}; it has {sorted(known) or 'none to set'}"
+            )
+        chosen = {known[keyword].symbol: exact(value) for keyword, value in settings.items()}
+        for parameter in self.parameters:
+            if parameter.condition.subs(chosen) == sp.false:
+                raise ValueError(
+                    f"{self.name}: {', '.join(f'{k}={v}' for k, v in settings.items())} is out of range: "
+                    f"{parameter.meaning} needs {sp.sstr(parameter.condition)}"
+                )
+        parts = ("real", "fake", "gen", "gen_real", "link")
+        new = {p: getattr(self, p).subs(chosen) for p in parts if getattr(self, p) is not None}
+        return replace(
+            self,
+            **new,
+            domain=tuple(end.subs(chosen) for end in self.domain),
+            parameters=tuple(
+                replace(x, condition=x.condition.subs(chosen))
+                for x in self.parameters
+                if x.symbol not in chosen
+            ),
+            values=self.values + tuple((k, exact(v)) for k, v in settings.items()),
+        )
+
+    def at_defaults(self) -> "GANLoss":
+        """The loss with every parameter that is still a symbol set to its default."""
+        return self(**{parameter.keyword: parameter.default for parameter in self.parameters})
+
+    @property
+    def label(self) -> str:
+        """Name with the parameters that were set, such as lsgan(a=0, b=1, c=1)."""
+        inside = ", ".join(f"{keyword}={value}" for keyword, value in self.values)
+        return f"{self.name}({inside})" if inside else self.name
+
+    @classmethod
+    def pair(cls, critic: "str | GANLoss", generator: "str | GANLoss") -> "GANLoss":
+        """The discriminator objective of one loss with the generator objective of another."""
+        from ganmath.theory.catalogue import losses
+
+        d = losses[critic] if isinstance(critic, str) else critic
+        g = losses[generator] if isinstance(generator, str) else generator
+        parameters = {x.keyword: x for x in (*g.parameters, *d.parameters)}
+        used = d.real.free_symbols | d.fake.free_symbols | g.gen.free_symbols | g.gen_real.free_symbols
+        return cls(
+            name=f"{d.label} / {g.label}",
+            real=d.real,
+            fake=d.fake,
+            gen=g.gen,
+            gen_real=g.gen_real,
+            link=d.link,
+            domain=d.domain,
+            parameters=tuple(x for x in parameters.values() if x.symbol in used),
+            title=f"critic of {d.title or d.name}, generator of {g.title or g.name}",
+            citation=",".join(dict.fromkeys(key for key in (d.citation, g.citation) if key)),
+        )
+
+    # --- torch -----------------------------------------------------------------------------------
+
+    @property
+    def needs_real(self) -> bool:
+        """Whether the generator's loss has a term on the critic's real outputs."""
+        return self.gen_real != 0
+
+    def critic_loss_per_sample(self, c_real: Any, c_fake: Any) -> tuple[Any, Any]:
+        """Unreduced critic losses, (real(c_real), fake(c_fake)), shaped as the outputs."""
+        return self._torch("real", c_real), self._torch("fake", c_fake)
+
+    def generator_loss_per_sample(self, c_fake: Any) -> Any:
+        """Unreduced generator loss gen(c_fake), shaped as the outputs."""
+        return self._torch("gen", c_fake)
+
+    def critic_loss(self, c_real: Any, c_fake: Any) -> Any:
+        """Mean critic loss, a torch scalar that the critic minimises.
+
+        Parameters: c_real, c_fake, critic outputs (logits), floating tensors of any shape, not empty.
+        Half precision is computed in float32. TypeError or ValueError for anything else.
+        """
+        real, fake = self.critic_loss_per_sample(c_real, c_fake)
+        return real.mean() + fake.mean()
+
+    def generator_loss(self, c_fake: Any, c_real: Any = None) -> Any:
+        """Mean generator loss, a torch scalar that the generator minimises.
+
+        Parameters: as `critic_loss`; c_real only where the loss has a term on real outputs
+        (`needs_real`), ValueError where it is missing.
+        """
+        value = self.generator_loss_per_sample(c_fake).mean()
+        if not self.needs_real:
+            return value
+        if c_real is None:
+            raise ValueError(f"{self.name}: the generator's loss needs the critic's real outputs too")
+        return value + self._torch("gen_real", c_real).mean()
+
+    def _torch(self, part: str, outputs: Any) -> Any:
+        import torch
+
+        if not torch.is_tensor(outputs) or not outputs.is_floating_point():
+            kind = getattr(outputs, "dtype", type(outputs).__name__)
+            raise TypeError(f"{self.name}: critic outputs must be floating torch tensors, got {kind}")
+        if outputs.numel() == 0:
+            raise ValueError(f"{self.name}: an empty batch has no mean; pass at least one critic output")
+        if outputs.dtype in (torch.float16, torch.bfloat16):
+            outputs = outputs.float()
+        defaults = {x.symbol: x.default for x in self.parameters}
+        return to_torch(getattr(self, part).subs(defaults), (c,))(outputs)
+
+    # --- page ------------------------------------------------------------------------------------
+
+    def latex(self) -> str:
+        """Both objectives as LaTeX, aligned, for a display equation."""
+        critic = rf"L_D &= {_expectation('p', self.real)} + {_expectation('q', self.fake)}"
+        generator = rf"L_G &= {_expectation('q', self.gen)}"
+        if self.needs_real:
+            generator += f" + {_expectation('p', self.gen_real)}"
+        return rf"\begin{{aligned}} {critic} \\ {generator} \end{{aligned}}"
+
+    def _repr_markdown_(self) -> str:
+        return f"**{self.title or self.label}**\n\n$$\n{self.latex()}\n$$"
+
+    def to_javascript(self) -> str:
+        """JavaScript object literal with the terms and their derivatives as functions of (C, k).
+
+        k holds the parameters by keyword, `parameters` their defaults; the functions call the helpers
+        of `ganmath.theory.expression.javascript_helpers`.
+        """
+        names = {x.symbol: sp.Symbol(f"k.{x.keyword}") for x in self.parameters}
+        terms = {"real": self.real, "fake": self.fake, "gen": self.gen, "genReal": self.gen_real}
+        lines = [f"{name}: (C, k) => {to_javascript(e.subs(names))}" for name, e in terms.items()]
+        lines += [
+            f"d{name[0].upper()}{name[1:]}: (C, k) => {to_javascript(sp.diff(e, c).doit().subs(names))}"
+            for name, e in terms.items()
+        ]
+        defaults = ", ".join(f"{x.keyword}: {float(x.default)}" for x in self.parameters)
+        return "{ " + f"parameters: {{ {defaults} }}, " + ", ".join(lines) + " }"
+
+
+def exact(value: Any) -> sp.Expr:
+    """A number as sympy means it: 0.1 becomes 1/10, not its binary neighbour."""
+    return sp.nsimplify(value, rational=True) if isinstance(value, float) else sp.sympify(value)
+
+
+def _expectation(measure: str, term: sp.Expr) -> str:
+    return rf"\mathbb{{E}}_{{{measure}}}\left[{to_latex(term)}\right]"
