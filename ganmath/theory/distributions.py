@@ -130,15 +130,16 @@ def density(d: Normal | Uniform) -> Callable[[mpmath.mpf], mpmath.mpf]:
 
 
 def quantile(d: Distribution) -> Callable[[mpmath.mpf], mpmath.mpf]:
-    """The inverse distribution function on (0, 1)."""
+    """s -> the quantile at level Phi(s), Phi the standard normal distribution function.
+
+    In s both tails keep their digits, and a normal's quantile is just mu + sigma s.
+    """
     first, *rest = (to_mpf(v) for v in parameters(d))
     if isinstance(d, PointMass):
-        return lambda t: first
-    if isinstance(d, Uniform):
-        return lambda t: first + (rest[0] - first) * t
-    root = rest[0] * mpmath.sqrt(2)
-    # symmetric in t and 1 - t, so that both tails keep their digits
-    return lambda t: first + (root * mpmath.erfinv(2 * t - 1))
+        return lambda s: first
+    if isinstance(d, Normal):
+        return lambda s: first + rest[0] * s
+    return lambda s: first + (rest[0] - first) * mpmath.ncdf(s)
 
 
 def edges(P: Normal | Uniform, Q: Normal | Uniform, reach: int) -> list[mpmath.mpf]:
