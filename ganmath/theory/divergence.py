@@ -1,7 +1,7 @@
 r"""Named f-divergences and Wasserstein distances, their conventions, closed forms and identities.
 
-An f-divergence is one convex function f (Csiszar 1963, Ali and Silvey 1966); everything here is
-made from it. Conventions, stated once for the whole project:
+An f-divergence is one convex function f (Ali and Silvey 1966; Liese and Vajda 2006), and everything
+here is made from it. Conventions, stated once for the whole project:
 
 * p is the data's density, q the generator's, u = p/q, m = (p + q)/2; natural logarithms (nats).
 * :math:`D_f(p\|q) = \int q\, f(p/q)`, f convex on (0, oo), f(1) = 0. Where q = 0 the integrand is
@@ -94,7 +94,7 @@ class FDivergence:
             f=s * self.f,
             scale=s * self.scale,
             offset=exact(offset),
-            limits=self.limits and tuple(s * v for v in self.limits),
+            limits=self.limits and (s * self.limits[0], s * self.limits[1]),
             between_normals=closed and (lambda P, Q: s * closed(P, Q)),
         )
 
@@ -230,8 +230,7 @@ class FDivergence:
         ends = edges(P, Q, reach)
         p, q = density(P), density(Q)
         return mpmath.fsum(
-            mpmath.quad(lambda x: self._term(p(x), q(x)), [left, right])
-            for left, right in pairwise(ends)
+            mpmath.quad(lambda x: self._term(p(x), q(x)), [left, right]) for left, right in pairwise(ends)
         )
 
 
@@ -340,6 +339,7 @@ _named = {
         sp.Abs(u - 1) / 2,
         "total variation",
         r"\mathrm{TV}(p, q)",
+        "liese2006",
         limits=(_half, _half),
         between_normals=_normal_tv,
     ),
@@ -347,6 +347,7 @@ _named = {
         (sp.sqrt(u) - 1) ** 2 / 2,
         "squared Hellinger",
         r"\mathrm{H}^2(p, q)",
+        "liese2006",
         limits=(_half, _half),
         between_normals=_power(_half, -1),
     ),
@@ -354,7 +355,7 @@ _named = {
         (u - 1) ** 2,
         "Pearson chi-squared",
         r"\chi^2(p\,\|\,q)",
-        "pearson1900",
+        "liese2006",
         limits=(sp.S.One, sp.oo),
         between_normals=_power(2, 1),
     ),
@@ -362,6 +363,7 @@ _named = {
         (u - 1) ** 2 / u,
         "Neyman chi-squared",
         r"\chi^2(q\,\|\,p)",
+        "liese2006",
         limits=(sp.oo, sp.S.One),
         between_normals=_power(-1, 1),
     ),
@@ -388,12 +390,12 @@ class AlphaFamily:
 
     f(u) = (u^a - 1 - a(u-1)) / (a(a-1)), f''(u) = u^(a-2); a = 1 is KL(p||q), a = 0 KL(q||p),
     a = 1/2 four times the squared Hellinger, a = 2 half Pearson's chi-squared.
-    Source: Cressie and Read 1984, the power divergence with lambda = a - 1.
+    Source: Liese and Vajda 2006, the power divergences.
     """
 
     name: str = "alpha"
     latex: str = r"D_\alpha(p\,\|\,q)"
-    citation: str = "cressie1984"
+    citation: str = "liese2006"
 
     def __call__(self, alpha: Any) -> FDivergence:
         a = exact(alpha)
