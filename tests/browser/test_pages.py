@@ -1,0 +1,161 @@
+"""Every page of the built book, in light and dark, on a desk and on a phone.
+
+A reader must get the whole page from this site alone, with all formulas set, every picture
+described, text that can be read, and no sideways scrolling at 360 px.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+import yaml
+from playwright.sync_api import Browser, Page
+
+from ..conftest import ROOT
+from .conftest import SITE
+
+pytestmark = pytest.mark.browser
+
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
+CHAPTERS = [TOC["root"]] + [c["file"] for part in TOC["parts"] for c in part["chapters"]]
+BUILT = sorted(
+    path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html") if "_static" not in path.parts
+)
+# a chapter that was not built is opened too, and fails
+PAGES = sorted({f"{chapter}.html" for chapter in CHAPTERS} | set(BUILT))
+
+# Elements without a text alternative. Decorations are hidden from screen readers and so exempt.
+WITHOUT_NAME = """() => {
+  const hidden = e => e.closest('[aria-hidden="true"], [role="presentation"], [role="none"]');
+  const named = e => ['aria-label', 'alt', 'title'].some(a => (e.getAttribute(a) || '').trim())
+    || (e.getAttribute('aria-labelledby') && document.getElementById(e.getAttribute('aria-labelledby')));
+  const bad = [];
+  for (const e of document.querySelectorAll('img'))
+    if (!hidden(e) && !(e.getAttribute('alt') || '').trim()) bad.push(e);
+  for (const e of document.querySelectorAll('svg'))
+    if (!hidden(e) && !named(e) && !e.querySelector(':scope > title')
+        && !(e.closest('[role="img"], button, a') && named(e.closest('[role="img"], button, a'))))
+      bad.push(e);
+  for (const e of document.querySelectorAll('figure'))
+    if (!named(e) && !e.querySelector('img[alt], svg[aria-label], svg > title')) bad.push(e);
+  for (const e of document.querySelectorAll('canvas, input, select, video'))
+    if (!hidden(e) && !named(e) && !(e.labels && e.labels.length) && e.type !== 'hidden') bad.push(e);
+  return bad.map(e => e.outerHTML.slice(0, 160));
+}"""
+
+# Formulas that were not set: no container, an error, or a macro MathJax does not know (it sets
+# such a macro in red and goes on).
+UNSET_MATH = r"""() => {
+  const bad = [];
+  for (const e of document.querySelectorAll('.math'))
+    if (!e.querySelector('mjx-container')) bad.push('not set: ' + e.textContent.slice(0, 120));
+  for (const e of document.querySelectorAll('mjx-merror, [data-mjx-error], mjx-mtext[style*="red"]'))
+    bad.push('error: ' + (e.getAttribute('data-mjx-error') || e.textContent).slice(0, 120));
+  const text = (document.querySelector('article') || document.body).innerText;
+  for (const m of text.matchAll(/\{(?:eq|cite(?::\w)?|prf:\w+|ref|doc|numref)\}`[^`]*`|\\begin\{\w+\}/g))
+    bad.push('left in the text: ' + m[0]);
+  return bad;
+}"""
+
+# Contrast (WCAG 2) of text against the first opaque background behind it, below 4.5.
+LOW_CONTRAST = """() => {
+  const rgb = s => (s.match(/[\\d.]+/g) || []).map(Number);
+  const luminance = c => c.slice(0, 3).map(v => v / 255)
+    .map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+  const ground = e => {
+    for (; e; e = e.parentElement) {
+      const c = rgb(getComputedStyle(e).backgroundColor);
+      if (c.length === 3 || c[3] > .5) return c;
+    }
+    return rgb(getComputedStyle(document.documentElement).colorScheme.includes('dark')
+      ? 'rgb(18,18,18)' : 'rgb(255,255,255)');
+  };
+  const selector = 'article p, article h1, article h2, article li, article td, .gm-card, .gm-checked,'
+    + 'figure.gm-figure, figure.gm-figure svg text, figcaption, mjx-container';
+  const bad = [];
+  for (const e of document.querySelectorAll(selector)) {
+    const style = getComputedStyle(e);
+    const ink = e.tagName === 'text' ? style.fill : style.color;
+    const [a, b] = [luminance(rgb(ink)), luminance(ground(e))].sort((x, y) => y - x);
+    if ((a + .05) / (b + .05) < 4.5) bad.push(ink + ': ' + e.outerHTML.slice(0, 120));
+  }
+  return bad;
+}"""
+
+OVERFLOW = """() => {
+  const root = document.documentElement;
+  if (root.scrollWidth <= root.clientWidth) return [];
+  return ['page: ' + root.scrollWidth + ' > ' + root.clientWidth,
+    ...[...document.querySelectorAll('article *')]
+      .filter(e => e.getBoundingClientRect().right > root.clientWidth + 1)
+      .slice(0, 5).map(e => e.outerHTML.slice(0, 120))];
+}"""
+
+
+@dataclass
+class Visit:
+    """A page that was opened, and what went wrong while it loaded."""
+
+    page: Page
+    left_site: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def theme(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def visit(
+    request: pytest.FixtureRequest, browser: Browser, site: str, theme: str
+) -> Iterator[Visit]:
+    """Open a page with every request to another host blocked and recorded."""
+    context = browser.new_context(color_scheme=theme, viewport={"width": 1280, "height": 900})
+    opened = Visit(context.new_page())
+
+    def only_this_site(route):
+        if route.request.url.startswith(site + "/"):
+            route.continue_()
+        else:
+            opened.left_site.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", only_this_site)
+    page = opened.page
+    page.on("console", lambda m: opened.console.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: opened.console.append(str(error)))
+    page.on("websocket", lambda socket: opened.left_site.append(socket.url))
+    page.on(
+        "response", lambda r: opened.failed.append(f"{r.status} {r.url}") if r.status >= 400 else None
+    )
+    page.goto(f"{site}/{request.param}", wait_until="load")
+    if page.url.startswith("http"):
+        page.wait_for_load_state("networkidle")
+    if page.locator(".math").count():
+        page.wait_for_function("window.MathJax?.startup?.promise !== undefined")
+        page.evaluate("MathJax.startup.promise.then(() => true)")
+    yield opened
+    context.close()
+
+
+@pytest.mark.parametrize("visit", PAGES, indirect=True)
+def test_page(visit: Visit, theme: str) -> None:
+    page = visit.page
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    assert page.title().strip()
+    faults = {
+        "picture without a text alternative": page.evaluate(WITHOUT_NAME),
+        "formula not set": page.evaluate(UNSET_MATH),
+        "hard to read": page.evaluate(LOW_CONTRAST),
+    }
+    page.set_viewport_size({"width": 360, "height": 740})
+    faults["wider than a phone"] = page.evaluate(OVERFLOW)
+    faults["request left the site"] = visit.left_site
+    faults["file missing"] = visit.failed
+    faults["console error"] = visit.console
+    assert not any(faults.values()), {what: where for what, where in faults.items() if where}
