@@ -9,11 +9,11 @@ from typing import Any
 __version__ = "0.1.0"
 
 _homes = {
-    "ganmath.theory.expression": "c u p q softplus sigmoid log_sigmoid relu".split(),
+    "ganmath.theory.expression": ["c", "u", "p", "q", "softplus", "sigmoid", "log_sigmoid", "relu"],
     "ganmath.theory.loss": ["GANLoss", "Parameter"],
     "ganmath.theory.catalogue": ["losses"],
     "ganmath.theory.derive": ["derive", "Derivation", "NoOptimalCritic"],
-    "ganmath.theory.divergence": "divergences FDivergence Normal Uniform PointMass".split(),
+    "ganmath.theory.divergence": ["divergences", "FDivergence", "Normal", "Uniform", "PointMass"],
     "ganmath.theory.oracle": ["verify", "VerificationError"],
     "ganmath.theory.equations": ["equation"],
     "ganmath.data": ["load", "toys"],

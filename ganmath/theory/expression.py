@@ -216,7 +216,11 @@ class _ArrayPrinter(LambdaPrinter):
 
     def _print_Piecewise(self, expr):
         *pieces, (last, condition) = expr.args
-        text = self._print(last) if condition == sp.true else f"where({self._print(condition)}, {self._print(last)}, nan)"
+        text = (
+            self._print(last)
+            if condition == sp.true
+            else f"where({self._print(condition)}, {self._print(last)}, nan)"
+        )
         for value, condition in reversed(pieces):
             text = f"where({self._print(condition)}, {self._print(value)}, {text})"
         return text
@@ -256,6 +260,9 @@ def _fold(function: str, arguments: list[str]) -> str:
     return text
 
 
+_ELEMENTARY = ("exp", "log", "sqrt", "tanh", "cosh", "sinh", "sin", "cos", "sign")
+
+
 def _compile(expr: sp.Expr, symbols: Sequence[sp.Symbol], names: dict[str, Any]) -> Callable:
     printer = _ArrayPrinter({"fully_qualified_modules": False, "allow_unknown_functions": True})
     return sp.lambdify(list(symbols), expr, modules=[names], printer=printer)
@@ -288,18 +295,10 @@ def to_torch(expr: sp.Expr, symbols: tuple[sp.Symbol, ...] = (c,)) -> Callable:
             "sigmoid": lambda x: torch.exp(logsigmoid(x)),
             "log_sigmoid": logsigmoid,
             "relu": torch.relu,
-            "exp": torch.exp,
-            "log": torch.log,
-            "sqrt": torch.sqrt,
-            "tanh": torch.tanh,
-            "cosh": torch.cosh,
-            "sinh": torch.sinh,
-            "sin": torch.sin,
-            "cos": torch.cos,
+            **{name: getattr(torch, name) for name in _ELEMENTARY},
             "atan": torch.atan,
             "abs": torch.abs,
             "Abs": torch.abs,
-            "sign": torch.sign,
             "heaviside": lambda x: 0.5 * (1 + torch.sign(x)),
             "where": torch.where,
             "maximum": maximum,
@@ -332,7 +331,7 @@ def to_numpy(expr: sp.Expr, symbols: tuple[sp.Symbol, ...] = (c,)) -> Callable:
             "relu": lambda x: np.maximum(x, 0.0),
             **{
                 name: getattr(np, name)
-                for name in "exp log sqrt tanh cosh sinh sin cos sign where maximum minimum inf nan pi".split()
+                for name in (*_ELEMENTARY, "where", "maximum", "minimum", "inf", "nan", "pi")
             },
             "atan": np.arctan,
             "abs": np.abs,

@@ -79,11 +79,13 @@ class GANLoss:
                 f"{self.name} has no parameter {sorted(stray)}; it has {sorted(known) or 'none to set'}"
             )
         chosen = {known[keyword].symbol: exact(value) for keyword, value in settings.items()}
+        complete = {x.symbol: x.default for x in self.parameters} | chosen
         for parameter in self.parameters:
-            if parameter.condition.subs(chosen) == sp.false:
+            if parameter.condition.subs(complete) == sp.false:
+                given = ", ".join(f"{symbol}={value}" for symbol, value in complete.items())
                 raise ValueError(
-                    f"{self.name}: {', '.join(f'{k}={v}' for k, v in settings.items())} is out of range: "
-                    f"{parameter.meaning} needs {sp.sstr(parameter.condition)}"
+                    f"{self.name} at {given} is out of range: {parameter.meaning} needs "
+                    f"{sp.sstr(parameter.condition)}"
                 )
         parts = ("real", "fake", "gen", "gen_real", "link")
         new = {p: getattr(self, p).subs(chosen) for p in parts if getattr(self, p) is not None}
