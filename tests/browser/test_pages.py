@@ -111,9 +111,7 @@ def theme(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def visit(
-    request: pytest.FixtureRequest, browser: Browser, site: str, theme: str
-) -> Iterator[Visit]:
+def visit(request: pytest.FixtureRequest, browser: Browser, site: str, theme: str) -> Iterator[Visit]:
     """Open a page with every request to another host blocked and recorded."""
     context = browser.new_context(color_scheme=theme, viewport={"width": 1280, "height": 900})
     opened = Visit(context.new_page())
@@ -130,9 +128,7 @@ def visit(
     page.on("console", lambda m: opened.console.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda error: opened.console.append(str(error)))
     page.on("websocket", lambda socket: opened.left_site.append(socket.url))
-    page.on(
-        "response", lambda r: opened.failed.append(f"{r.status} {r.url}") if r.status >= 400 else None
-    )
+    page.on("response", lambda r: opened.failed.append(f"{r.status} {r.url}") if r.status >= 400 else None)
     page.goto(f"{site}/{request.param}", wait_until="load")
     if page.url.startswith("http"):
         page.wait_for_load_state("networkidle")

@@ -1,0 +1,106 @@
+"""Execute chapters in place and store their outputs, the same bytes wherever it is run twice.
+
+usage: python tools/execute_notebooks.py [book/minimax.ipynb ...]     (default: every chapter)
+
+Kernels start in book/. Nothing that belongs to the machine is stored: no times of execution, no
+folder names, no kernel version, no progress bars, no widget state. A chapter that raises an error
+is left as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parent.parent
+BOOK = ROOT / "book"
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def without_machine(text: str) -> str:
+    """Text with the checkout's and the user's folder replaced by names of no machine."""
+    text = text.replace(str(ROOT), "ganmath").replace(str(Path.home()), "~")
+    return re.sub(r"ipykernel_\d+/\d+\.py", "cell", text)
+
+
+def clean_output(output: NotebookNode) -> NotebookNode:
+    """One output without execution times and folder names."""
+    output.pop("transient", None)
+    if "text" in output:
+        output["text"] = without_machine(output["text"])
+    if "traceback" in output:
+        output["traceback"] = [without_machine(line) for line in output["traceback"]]
+    for mime, value in output.get("data", {}).items():
+        if isinstance(value, str) and not mime.startswith("image/"):
+            output["data"][mime] = without_machine(value)
+    return output
+
+
+def clean(notebook: NotebookNode) -> NotebookNode:
+    """Only what the author wrote and what the cells answered, with an id for every cell."""
+    notebook["metadata"] = nbformat.from_dict(METADATA)
+    taken: set[str] = set()
+    for number, cell in enumerate(notebook["cells"]):
+        cell["metadata"] = {k: v for k, v in cell["metadata"].items() if k in ("tags", "mystnb")}
+        if not cell.get("id") or cell["id"] in taken:
+            cell["id"] = f"cell-{number}"
+        taken.add(cell["id"])
+        if cell["cell_type"] == "code":
+            cell["outputs"] = [clean_output(output) for output in cell["outputs"]]
+    notebook["nbformat"], notebook["nbformat_minor"] = 4, 5
+    return notebook
+
+
+def execute(path: Path) -> None:
+    """Run one chapter from a fresh kernel and replace it by the result.
+
+    Raises CellExecutionError when a cell fails; the file then stays as it was.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(
+        notebook,
+        timeout=None,
+        kernel_name="python3",
+        record_timing=False,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(path.parent)}},
+    ).execute()
+    text = nbformat.writes(clean(notebook))
+    temporary = path.with_suffix(".ipynb.new")
+    temporary.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def main() -> int:
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    chapters = [Path(name).resolve() for name in sys.argv[1:]] or sorted(BOOK.glob("*.ipynb"))
+    missing = [path for path in chapters if not path.is_file()]
+    if missing or not chapters:
+        print(f"no such chapter: {', '.join(map(str, missing)) or BOOK}", file=sys.stderr)
+        return 2
+    failed = 0
+    for path in chapters:
+        start = time.perf_counter()
+        try:
+            execute(path)
+        except CellExecutionError as error:
+            failed += 1
+            print(f"{path.name}: failed, left as it was\n{error}", file=sys.stderr)
+        else:
+            print(f"{path.name}: executed in {time.perf_counter() - start:.0f} s", flush=True)
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
