@@ -14,7 +14,7 @@ class Named(dict[str, Any]):
     def __missing__(self, name: str) -> Any:
         raise KeyError(unknown(self.kind, name, list(self)))
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return Named, (self.kind, dict(self))
 
 

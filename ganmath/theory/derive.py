@@ -18,6 +18,7 @@ from ganmath.theory.divergence import FDivergence, recognise
 from ganmath.theory.expression import c, p, q, to_latex, to_mpmath, u
 from ganmath.theory.loss import GANLoss
 from ganmath.theory.optimum import (
+    Branch,
     ImplicitCritic,
     NoOptimalCritic,
     Optimum,
@@ -230,7 +231,7 @@ class _Work:
         if link is None or self.best.implicit:
             return None
 
-        def probability(b: object) -> sp.Expr:
+        def probability(b: Branch) -> sp.Expr:
             value = limit(link, c, b.critic) if b.critic.is_infinite else link.subs(c, b.critic)
             return tidy(sp.factor(tidy(value).subs(u, p / q)))
 
@@ -325,8 +326,8 @@ class _Work:
             )
         else:
             remark = (
-                rf"Not a divergence: with $p = ({_row(counter[0])})$ and $q = ({_row(counter[1])})$ the value "
-                "is not above the one at p = q."
+                rf"Not a divergence: with $p = ({_row(counter[0])})$ and $q = ({_row(counter[1])})$ "
+                "the value is not above the one at p = q."
             )
         total = r"\mathbb{E}_{q}\left[\mathrm{gen}(C^*)\right]"
         if self.loss.needs_real:

@@ -10,6 +10,7 @@ from typing import Any
 
 import sympy as sp
 from sympy.printing.lambdarepr import LambdaPrinter
+from sympy.printing.latex import LatexPrinter
 
 c = sp.Symbol("C", real=True)
 u = sp.Symbol("u", positive=True)
@@ -31,7 +32,7 @@ class softplus(sp.Function):
     is_positive = True
 
     @classmethod
-    def eval(cls, x):
+    def eval(cls, x: sp.Expr) -> sp.Expr | None:
         if x is sp.oo:
             return sp.oo
         if x is -sp.oo:
@@ -39,13 +40,13 @@ class softplus(sp.Function):
         value = _exponential(x)
         return None if value is None else sp.log(1 + value)
 
-    def fdiff(self, argindex=1):
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
         return sigmoid(self.args[0])
 
-    def _eval_rewrite_as_exp(self, x, **kwargs):
+    def _eval_rewrite_as_exp(self, x: sp.Expr, **kwargs: Any) -> sp.Expr:
         return sp.log(1 + sp.exp(x))
 
-    def _eval_evalf(self, prec):
+    def _eval_evalf(self, prec: int) -> sp.Expr:
         import mpmath
 
         x = self.args[0]._to_mpmath(prec)
@@ -53,7 +54,7 @@ class softplus(sp.Function):
             value = max(x, mpmath.mpf(0)) + mpmath.log1p(mpmath.exp(-abs(x)))
         return sp.Expr._from_mpmath(value, prec)
 
-    def _latex(self, printer, exp=None):
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
         return _named(printer, r"\operatorname{softplus}", self.args[0], exp)
 
 
@@ -65,7 +66,7 @@ class sigmoid(sp.Function):
     is_positive = True
 
     @classmethod
-    def eval(cls, x):
+    def eval(cls, x: sp.Expr) -> sp.Expr | None:
         if x is sp.oo:
             return sp.S.One
         if x is -sp.oo:
@@ -73,13 +74,13 @@ class sigmoid(sp.Function):
         value = _exponential(x)
         return None if value is None else value / (1 + value)
 
-    def fdiff(self, argindex=1):
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
         return sigmoid(self.args[0]) * sigmoid(-self.args[0])
 
-    def _eval_rewrite_as_exp(self, x, **kwargs):
+    def _eval_rewrite_as_exp(self, x: sp.Expr, **kwargs: Any) -> sp.Expr:
         return 1 / (1 + sp.exp(-x))
 
-    def _eval_evalf(self, prec):
+    def _eval_evalf(self, prec: int) -> sp.Expr:
         import mpmath
 
         x = self.args[0]._to_mpmath(prec)
@@ -87,7 +88,7 @@ class sigmoid(sp.Function):
             value = mpmath.exp(min(x, mpmath.mpf(0))) / (1 + mpmath.exp(-abs(x)))
         return sp.Expr._from_mpmath(value, prec)
 
-    def _latex(self, printer, exp=None):
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
         return _named(printer, r"\sigma", self.args[0], exp)
 
 
@@ -99,7 +100,7 @@ class log_sigmoid(sp.Function):
     is_negative = True
 
     @classmethod
-    def eval(cls, x):
+    def eval(cls, x: sp.Expr) -> sp.Expr | None:
         if x is sp.oo:
             return sp.S.Zero
         if x is -sp.oo:
@@ -107,16 +108,16 @@ class log_sigmoid(sp.Function):
         value = _exponential(-x)
         return None if value is None else -sp.log(1 + value)
 
-    def fdiff(self, argindex=1):
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
         return sigmoid(-self.args[0])
 
-    def _eval_rewrite_as_exp(self, x, **kwargs):
+    def _eval_rewrite_as_exp(self, x: sp.Expr, **kwargs: Any) -> sp.Expr:
         return -sp.log(1 + sp.exp(-x))
 
-    def _eval_evalf(self, prec):
+    def _eval_evalf(self, prec: int) -> sp.Expr:
         return (-softplus(-self.args[0]))._eval_evalf(prec)
 
-    def _latex(self, printer, exp=None):
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
         return _named(printer, r"\log\sigma", self.args[0], exp)
 
 
@@ -128,20 +129,20 @@ class relu(sp.Function):
     is_nonnegative = True
 
     @classmethod
-    def eval(cls, x):
+    def eval(cls, x: sp.Expr) -> sp.Expr | None:
         if x.is_nonnegative:
             return x
         if x.is_nonpositive:
             return sp.S.Zero
         return None
 
-    def fdiff(self, argindex=1):
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
         return sp.Heaviside(self.args[0])
 
-    def _eval_evalf(self, prec):
+    def _eval_evalf(self, prec: int) -> sp.Expr:
         return sp.Max(0, self.args[0].evalf(n=sp.core.evalf.prec_to_dps(prec)))
 
-    def _latex(self, printer, exp=None):
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
         base = rf"\left({printer.doprint(self.args[0])}\right)_{{+}}"
         return base if exp is None else rf"{base}^{{{exp}}}"
 
@@ -163,7 +164,7 @@ def stabilise(expr: sp.Expr) -> sp.Expr:
     return expr.replace(lambda e: isinstance(e, sp.log), _stable_log)
 
 
-def _one_plus_exp(e: sp.Expr) -> sp.Expr | None:
+def _one_plus_exp(e: sp.Expr) -> Any:
     """x where e is 1 + exp(x), else None."""
     if isinstance(e, sp.Add) and len(e.args) == 2 and sp.S.One in e.args:
         other = e.args[0] if e.args[1] == 1 else e.args[1]
@@ -214,7 +215,7 @@ def as_exponentials(expr: sp.Expr) -> sp.Expr:
 class _ArrayPrinter(LambdaPrinter):
     """Python source in which the functions are names and Piecewise is an elementwise `where`."""
 
-    def _print_Piecewise(self, expr):
+    def _print_Piecewise(self, expr: Any) -> str:
         *pieces, (last, condition) = expr.args
         text = (
             self._print(last)
@@ -225,31 +226,31 @@ class _ArrayPrinter(LambdaPrinter):
             text = f"where({self._print(condition)}, {self._print(value)}, {text})"
         return text
 
-    def _print_And(self, expr):
+    def _print_And(self, expr: Any) -> str:
         return " & ".join(f"({self._print(arg)})" for arg in expr.args)
 
-    def _print_Or(self, expr):
+    def _print_Or(self, expr: Any) -> str:
         return " | ".join(f"({self._print(arg)})" for arg in expr.args)
 
-    def _print_Function(self, expr):
+    def _print_Function(self, expr: Any) -> str:
         return f"{type(expr).__name__}({', '.join(self._print(a) for a in expr.args)})"
 
-    def _print_Max(self, expr):
+    def _print_Max(self, expr: Any) -> str:
         return _fold("maximum", [self._print(a) for a in expr.args])
 
-    def _print_Min(self, expr):
+    def _print_Min(self, expr: Any) -> str:
         return _fold("minimum", [self._print(a) for a in expr.args])
 
-    def _print_sign(self, expr):
+    def _print_sign(self, expr: Any) -> str:
         return f"sign({self._print(expr.args[0])})"
 
-    def _print_Heaviside(self, expr):
+    def _print_Heaviside(self, expr: Any) -> str:
         return f"heaviside({self._print(expr.args[0])})"
 
-    def _print_Infinity(self, expr):
+    def _print_Infinity(self, expr: Any) -> str:
         return "inf"
 
-    def _print_NegativeInfinity(self, expr):
+    def _print_NegativeInfinity(self, expr: Any) -> str:
         return "-inf"
 
 
@@ -355,7 +356,7 @@ def to_mpmath(expr: sp.Expr, symbols: tuple[sp.Symbol, ...] = (c,)) -> Callable:
     def softplus_(x: Any) -> Any:
         return max(x, mpmath.mpf(0)) + mpmath.log1p(mpmath.exp(-abs(x)))
 
-    names = {
+    names: dict[str, Any] = {
         "softplus": softplus_,
         "log_sigmoid": lambda x: -softplus_(-x),
         "sigmoid": lambda x: mpmath.exp(min(x, mpmath.mpf(0))) / (1 + mpmath.exp(-abs(x))),
@@ -386,6 +387,19 @@ def to_javascript(expr: sp.Expr) -> str:
     return sp.jscode(expr, user_functions=names)
 
 
+class BookPrinter(LatexPrinter):
+    """LaTeX as the book sets it: log u, log 2 and log of a fraction without brackets."""
+
+    def _print_log(self, expr: Any, exp: str | None = None) -> str:
+        inner = expr.args[0]
+        text = self._print(inner)
+        bare = inner.is_Symbol or (inner.is_Integer and inner > 0) or text.startswith(r"\frac")
+        if bare and not inner.is_Add:
+            return rf"\log {text}" if exp is None else rf"\log^{{{exp}}} {text}"
+        power = "" if exp is None else f"^{{{exp}}}"
+        return rf"\log{power}\left({text}\right)"
+
+
 def to_latex(expr: sp.Expr, **settings: Any) -> str:
-    """LaTeX of an expression in the book's notation (natural logarithm written log)."""
-    return sp.latex(expr, ln_notation=False, **settings)
+    """LaTeX of an expression in the book's notation; pass order="none" to keep terms as written."""
+    return str(BookPrinter(settings).doprint(expr))

@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import mpmath
 import sympy as sp
@@ -60,7 +61,7 @@ class Optimum:
     not_unique: tuple[tuple[sp.Expr, tuple[sp.Expr, sp.Expr]], ...]
     implicit: bool
 
-    def join(self, part: Callable[[Branch], sp.Expr], at_ties: dict | None = None) -> sp.Expr:
+    def join(self, part: Callable[[Branch], sp.Expr], at_ties: dict[Any, Any] | None = None) -> sp.Expr:
         """One expression in u from a part of each branch; a Piecewise where there are several."""
         if len(self.branches) == 1:
             return part(self.branches[0])
@@ -121,7 +122,7 @@ def _mirror(b: Branch) -> Branch:
     )
 
 
-def _is_reversed(terms: dict, domain: tuple, defaults: dict, label: str) -> bool:
+def _is_reversed(terms: dict, domain: tuple[Any, Any], defaults: dict, label: str) -> bool:
     """Whether real data want a low output (an energy) instead of a high one."""
     up = down = None
     for low, high in _pieces(terms, domain, defaults):
@@ -141,7 +142,7 @@ def _is_reversed(terms: dict, domain: tuple, defaults: dict, label: str) -> bool
     return down is not None
 
 
-def _ascending(terms: dict, domain: tuple, defaults: dict, label: str) -> Optimum:
+def _ascending(terms: dict, domain: tuple[Any, Any], defaults: dict, label: str) -> Optimum:
     """Scan the pieces from left to right and invert rho."""
     branches: list[Branch] = []
     ties: list[tuple[sp.Expr, tuple[sp.Expr, sp.Expr]]] = []
@@ -149,7 +150,7 @@ def _ascending(terms: dict, domain: tuple, defaults: dict, label: str) -> Optimu
     done: sp.Expr = sp.S.Zero
     last_rho = mpmath.mpf(0)
     pieces = _pieces(terms, domain, defaults)
-    before: dict = {}
+    before: dict[str, Any] = {}
     for low, high in pieces:
         smooth = {part: _smooth(expr, (low, high), defaults) for part, expr in terms.items()}
         slopes = smooth["real"].diff(c), smooth["fake"].diff(c)
@@ -186,12 +187,18 @@ def _ascending(terms: dict, domain: tuple, defaults: dict, label: str) -> Optimu
 
 
 def _rest(
-    terms: dict, sides: tuple, at: sp.Expr, kind: str, span: tuple, defaults: dict, label: str
+    terms: dict,
+    sides: tuple[Any, Any],
+    at: sp.Expr,
+    kind: str,
+    span: tuple[Any, Any],
+    defaults: dict,
+    label: str,
 ) -> Branch:
     """The branch on which the critic rests at a kink or at an end of its domain."""
     smooth = sides[1]
     if at.is_finite:
-        value = {part: sp.sympify(expr).subs(c, at) for part, expr in terms.items()}
+        value: dict[str, Any] = {part: sp.sympify(expr).subs(c, at) for part, expr in terms.items()}
         # where gen has a kink too, the middle of its subdifferential
         slope = sum(side["gen"].diff(c).subs(c, at) for side in sides) / 2
         return Branch(*span, at, kind, **value, gen_slope=slope)
@@ -212,7 +219,7 @@ def _rest(
 # --- pieces ------------------------------------------------------------------------------------
 
 
-def _pieces(terms: dict, domain: tuple, defaults: dict) -> list[tuple[sp.Expr, sp.Expr]]:
+def _pieces(terms: dict, domain: tuple[Any, Any], defaults: dict) -> list[tuple[sp.Expr, sp.Expr]]:
     """The intervals of C between the kinks of all terms."""
     kinks = set()
     for expr in terms.values():
@@ -242,7 +249,7 @@ def _kinks(atom: sp.Basic) -> list[sp.Expr]:
     return roots
 
 
-def _smooth(expr: sp.Expr, piece: tuple, defaults: dict) -> sp.Expr:
+def _smooth(expr: sp.Expr, piece: tuple[Any, Any], defaults: dict) -> sp.Expr:
     """The expression on one piece, with relu, Abs, Max, Min, sign and Piecewise resolved."""
     x = _samples(*piece, defaults)[len(_samples(*piece, defaults)) // 2]
 
@@ -271,7 +278,7 @@ def _smooth(expr: sp.Expr, piece: tuple, defaults: dict) -> sp.Expr:
 # --- rho = -fake'/real' --------------------------------------------------------------------------
 
 
-def _rho(slopes: tuple, x: mpmath.mpf, defaults: dict) -> mpmath.mpf:
+def _rho(slopes: tuple[Any, Any], x: mpmath.mpf, defaults: dict) -> mpmath.mpf:
     """The ratio u above which the critic's loss decreases at output x, in [0, oo]."""
     real, fake = (_number(slope, x, defaults) for slope in slopes)
     if real < 0:
@@ -280,7 +287,7 @@ def _rho(slopes: tuple, x: mpmath.mpf, defaults: dict) -> mpmath.mpf:
 
 
 def _check_increasing(
-    slopes: tuple, piece: tuple, defaults: dict, before: mpmath.mpf, label: str
+    slopes: tuple[Any, Any], piece: tuple[Any, Any], defaults: dict, before: mpmath.mpf, label: str
 ) -> mpmath.mpf:
     """Second-order condition on a piece: rho must not decrease. Returns rho at the piece's end."""
     for x in _samples(*piece, defaults):
@@ -295,7 +302,7 @@ def _check_increasing(
     return before
 
 
-def _range(slopes: tuple, piece: tuple, defaults: dict) -> tuple[sp.Expr, sp.Expr]:
+def _range(slopes: tuple[Any, Any], piece: tuple[Any, Any], defaults: dict) -> tuple[sp.Expr, sp.Expr]:
     """Limits of rho at both ends of a piece, as sympy expressions."""
     samples = _samples(*piece, defaults)
     ratio = sp.S.Zero if slopes[0] == 0 else tidy(-slopes[1] / slopes[0])
@@ -311,7 +318,9 @@ def _range(slopes: tuple, piece: tuple, defaults: dict) -> tuple[sp.Expr, sp.Exp
     return ends[0], ends[1]
 
 
-def _invert(slopes: tuple, piece: tuple, span: tuple, defaults: dict) -> sp.Expr:
+def _invert(
+    slopes: tuple[Any, Any], piece: tuple[Any, Any], span: tuple[Any, Any], defaults: dict
+) -> sp.Expr:
     """The stationary output as a function of u: closed where it can be found, implicit otherwise."""
     targets = _spread(*span, defaults)
     numeric = [_solve(slopes, piece, target, defaults) for target in targets]
@@ -331,7 +340,7 @@ def _invert(slopes: tuple, piece: tuple, span: tuple, defaults: dict) -> sp.Expr
     return implicit_critic(slopes, piece, defaults)(u)
 
 
-def _candidates(slopes: tuple) -> list[sp.Expr]:
+def _candidates(slopes: tuple[Any, Any]) -> list[sp.Expr]:
     """Closed solutions of u real'(C) + fake'(C) = 0: linear in C, log-linear in C, polynomial in e^C."""
     ratio = tidy(-slopes[1] / slopes[0])
     found: list[sp.Expr] = []
@@ -361,7 +370,7 @@ def _log(root: sp.Expr) -> sp.Expr:
     return sp.expand_log(sp.log(whole)) if whole.is_Pow else sp.log(whole)
 
 
-def _solve(slopes: tuple, piece: tuple, target: mpmath.mpf, defaults: dict) -> mpmath.mpf:
+def _solve(slopes: tuple[Any, Any], piece: tuple[Any, Any], target: mpmath.mpf, defaults: dict) -> mpmath.mpf:
     """The output at which rho reaches a target: bisection in a bounded coordinate, then Newton."""
     low, high = (_number(end, 0, defaults) for end in piece)
     left, right = mpmath.mpf(0), mpmath.mpf(1)
@@ -398,13 +407,13 @@ class ImplicitCritic(sp.Function):
     nargs = 1
     is_real = True
 
-    def _latex(self, printer, exp=None):
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
         power = "" if exp is None else f"^{{{exp}}}"
         return rf"C^{{*}}\left({printer.doprint(self.args[0])}\right){power}"
 
 
 @lru_cache(maxsize=256)
-def _implicit(slopes: tuple, piece: tuple, defaults: tuple) -> type:
+def _implicit(slopes: tuple[Any, Any], piece: tuple[Any, Any], defaults: tuple[Any, Any]) -> type:
     settings = dict(defaults)
 
     @lru_cache(maxsize=4096)
@@ -412,16 +421,16 @@ def _implicit(slopes: tuple, piece: tuple, defaults: tuple) -> type:
         with mpmath.workdps(60):
             return _solve(slopes, piece, mpmath.mpf(x), settings)
 
-    def fdiff(self, argindex=1):
+    def fdiff(self: Any, argindex: int = 1) -> sp.Expr:
         x = self.args[0]
         curvature = x * slopes[0].diff(c) + slopes[1].diff(c)
         return -(slopes[0] / curvature).subs(c, self)
 
-    def _eval_evalf(self, prec):
+    def _eval_evalf(self: Any, prec: int) -> sp.Expr | None:
         x = self.args[0].evalf(n=60)
         return sp.Float(str(evaluate(str(x))), 60) if x.is_number else None
 
-    def vectorised(x):
+    def vectorised(x: Any) -> Any:
         import numpy as np
 
         return np.vectorize(lambda value: float(evaluate(repr(float(value)))), otypes=[float])(x)
@@ -430,7 +439,7 @@ def _implicit(slopes: tuple, piece: tuple, defaults: tuple) -> type:
     return type("implicit_critic", (ImplicitCritic,), members)
 
 
-def implicit_critic(slopes: tuple, piece: tuple, defaults: dict) -> type:
+def implicit_critic(slopes: tuple[Any, Any], piece: tuple[Any, Any], defaults: dict) -> type:
     """sympy function of u that solves u real'(C) + fake'(C) = 0 on a piece, with its derivative."""
     return _implicit(slopes, piece, tuple(sorted(defaults.items(), key=str)))
 
@@ -494,7 +503,7 @@ def limit(expr: sp.Expr, x: sp.Symbol, to: sp.Expr, side: str = "+") -> sp.Expr:
     return sp.limit(expr, x, to, side)
 
 
-def _number(expr: sp.Expr, x: object, defaults: dict) -> mpmath.mpf:
+def _number(expr: sp.Expr, x: Any, defaults: dict) -> mpmath.mpf:
     expr = sp.sympify(expr)
     if expr.is_infinite:
         return mpmath.inf if expr is sp.oo else -mpmath.inf
@@ -504,7 +513,7 @@ def _number(expr: sp.Expr, x: object, defaults: dict) -> mpmath.mpf:
         return mpmath.mpf(to_mpmath(expr, symbols)(*values))
 
 
-def _unsquash(t: object, low: mpmath.mpf, high: mpmath.mpf) -> mpmath.mpf:
+def _unsquash(t: Any, low: mpmath.mpf, high: mpmath.mpf) -> mpmath.mpf:
     """(0, 1) onto the interval, increasing; the infinite ends through t/(1-t)."""
     t = mpmath.mpf(t)
     if mpmath.isinf(low) and mpmath.isinf(high):
@@ -521,7 +530,7 @@ def _samples(low: sp.Expr, high: sp.Expr, defaults: dict) -> list[mpmath.mpf]:
     return [_unsquash(mpmath.mpf(i) / 64, *ends) for i in range(2, 63)]
 
 
-def _less(a: object, b: object, defaults: dict) -> bool:
+def _less(a: Any, b: Any, defaults: dict) -> bool:
     return bool(_number(sp.sympify(a), 0, defaults) < _number(sp.sympify(b), 0, defaults))
 
 

@@ -1,0 +1,57 @@
+"""The registry of every displayed equation of the book: printed from the object that is checked.
+
+Each chapter's equations live in a module of their own here; the tool that writes them into the
+notebooks and the test that compares them read `equations`.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from ganmath.names import Named
+from ganmath.theory.equations import divergences, minimax, nonsaturating, optimal_discriminator
+from ganmath.theory.equations.registry import Equation, EquationError
+
+__all__ = ["CheckReport", "Equation", "EquationError", "check_all", "equation", "equations"]
+
+_chapters = (divergences, optimal_discriminator, minimax, nonsaturating)
+
+equations: Named = Named(
+    "equation",
+    {entry.label: entry for chapter in _chapters for entry in chapter.EQUATIONS},
+)
+
+
+def equation(label: str) -> Equation:
+    """The registered equation of a label such as "minimax.reduction"; KeyError with the nearest ones."""
+    return equations[label]
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """How every registered equation is known; failures by label."""
+
+    evidence: dict[str, str]
+    failures: dict[str, str]
+
+    @property
+    def total(self) -> int:
+        return len(self.evidence) + len(self.failures)
+
+    def _repr_markdown_(self) -> str:
+        counts = Counter(self.evidence.values())
+        lines = [f"**{len(self.evidence)} of {self.total} displayed equations hold.**", ""]
+        lines += ["| how it is known | equations |", "|---|---|"]
+        lines += [f"| {way} | {count} |" for way, count in sorted(counts.items())]
+        lines += [f"| **fails** | {label}: {why} |" for label, why in self.failures.items()]
+        return "\n".join(lines)
+
+
+def check_all(labels: list[str] | None = None) -> CheckReport:
+    """Run the check of every registered equation (or of the labels given)."""
+    evidence, failures = {}, {}
+    for label in labels if labels is not None else equations:
+        try:
+            evidence[label] = equations[label].check()
+        except EquationError as error:
+            failures[label] = str(error)
+    return CheckReport(evidence, failures)

@@ -1,0 +1,5 @@
+"""Displayed equations."""
+
+from ganmath.theory.equations.registry import Equation
+
+EQUATIONS: tuple[Equation, ...] = ()

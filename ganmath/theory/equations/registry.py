@@ -1,0 +1,127 @@
+"""One registered equation: its label, LaTeX that is printed from what is checked, and the check."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import mpmath
+import sympy as sp
+
+from ganmath.theory.equations.language import evaluate, prove_equal, random_pair, tex
+
+PROVED = "proved by sympy"
+FIFTY = "to 50 digits on 20 random pairs of distributions"
+DEFINITION = "definition"
+
+_DIGITS = 50
+_PAIRS = 20
+
+
+class EquationError(AssertionError):
+    """A registered equation that does not hold."""
+
+
+@dataclass(frozen=True)
+class Equation:
+    """A display equation of the book.
+
+    label: "chapter.name"; latex: what the page shows; check: called with no argument, returns how the
+    equation is known (one of the strings above) or raises EquationError; sides: the sympy objects.
+    """
+
+    label: str
+    latex: str
+    check: Callable[[], str]
+    sides: tuple[Any, ...] = ()
+
+    def _repr_latex_(self) -> str:
+        return f"$$\n{self.latex}\n$$"
+
+
+def chain(label: str, *sides: Any, lhs: str | None = None) -> Equation:
+    """side = side = …: every step proved by sympy, else equal to 50 digits on random distributions.
+
+    lhs: LaTeX of a name that the first side defines, such as "V(D^*)".
+    """
+    texts = ([lhs] if lhs else []) + [tex(side) for side in sides]
+    first, *rest = texts
+    if len(texts) == 2:
+        latex = f"{first} = {rest[0]}"
+    else:
+        lines = [rf"{first} &= {rest[0]}", *(rf"&= {text}" for text in rest[1:])]
+        latex = r"\begin{aligned} " + r" \\ ".join(lines) + r" \end{aligned}"
+
+    def check() -> str:
+        ways = [_equal(label, a, b) for a, b in pairwise(sides)]
+        if not ways:
+            return DEFINITION
+        return PROVED if all(way == PROVED for way in ways) else FIFTY
+
+    return Equation(label, latex, check, sides)
+
+
+def _equal(label: str, left: Any, right: Any) -> str:
+    if prove_equal(left, right):
+        return PROVED
+    with mpmath.workdps(_DIGITS + 15):
+        for seed in range(_PAIRS):
+            ps, qs = random_pair(seed)
+            a, b = evaluate(left, ps, qs), evaluate(right, ps, qs)
+            _compare(label, a, b, f"{tex(left)} and {tex(right)}")
+    return FIFTY
+
+
+def _compare(label: str, a: Any, b: Any, what: str) -> None:
+    pairs = zip(a, b, strict=True) if isinstance(a, list) else [(a, b)]
+    for x, y in pairs:
+        if not abs(x - y) <= mpmath.mpf(10) ** -_DIGITS * (1 + abs(x)):
+            raise EquationError(f"{label}: {what} differ: {mpmath.nstr(x, 20)} is not {mpmath.nstr(y, 20)}")
+
+
+def inequality(label: str, *sides: Any) -> Equation:
+    """side <= side <= …, on 20 random pairs at 50 digits and near equality."""
+    latex = r" \le ".join(tex(side) for side in sides)
+
+    def check() -> str:
+        with mpmath.workdps(_DIGITS + 15):
+            for seed in range(_PAIRS):
+                values = [evaluate(side, *random_pair(seed)) for side in sides]
+                if any(a > b for a, b in pairwise(values)):
+                    shown = ", ".join(mpmath.nstr(v, 20) for v in values)
+                    raise EquationError(f"{label}: out of order on random pair {seed}: {shown}")
+        return FIFTY
+
+    return Equation(label, latex, check, sides)
+
+
+def definition(label: str, latex: str, *sides: Any) -> Equation:
+    """A definition: nothing to check but that its LaTeX is printed from the object it defines."""
+    return Equation(label, latex, lambda: DEFINITION, sides)
+
+
+def derived(label: str, name: str, expr: sp.Expr, claim: Callable[[], bool]) -> Equation:
+    """name = expr, where `claim` decides it; the LaTeX of expr is printed from expr.
+
+    claim: returns True where sympy proves it, raises or returns False otherwise.
+    """
+
+    def check() -> str:
+        if not claim():
+            raise EquationError(f"{label}: {name} is not {sp.sstr(expr)}")
+        return PROVED
+
+    return Equation(label, f"{name} = {tex(expr)}", check, (expr,))
+
+
+def numeric(label: str, latex: str, difference: Callable[[], Any], digits: int = _DIGITS) -> Equation:
+    """An equation known to `digits` digits: `difference` returns |left - right| at that precision."""
+
+    def check() -> str:
+        with mpmath.workdps(digits + 15):
+            gap = abs(mpmath.mpf(difference()))
+            if not gap <= mpmath.mpf(10) ** -digits:
+                raise EquationError(f"{label}: both sides differ by {mpmath.nstr(gap, 5)}")
+        return f"to {digits} digits"
+
+    return Equation(label, latex, check)
