@@ -68,7 +68,7 @@ chromium:
 # One run of pytest for the package, every chapter and every page, so that its closing lines are the
 # verdict. Chapters run at smoke scale; each process keeps to one thread, as two of them run.
 test: lint $(BUILT) chromium
-	@GANMATH_SCALE=smoke TQDM_DISABLE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile \
+	@GANMATH_SCALE=smoke OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile \
 	  --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg tests $(CHAPTERS)
 
 notebooks: $(INSTALLED)

@@ -3,13 +3,12 @@
 usage: python tools/execute_notebooks.py [book/minimax.ipynb ...]     (default: every chapter)
 
 Kernels start in book/. Nothing that belongs to the machine is stored: no times of execution, no
-folder names, no memory addresses, no kernel version, no progress bars, no widget state. A chapter that raises an error
-is left as it was.
+folder names, no memory addresses, no kernel version, no progress bars and other widgets (dead on a
+static page). A chapter that raises an error is left as it was.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import time
@@ -58,7 +57,11 @@ def clean(notebook: NotebookNode) -> NotebookNode:
             cell["id"] = f"cell-{number}"
         taken.add(cell["id"])
         if cell["cell_type"] == "code":
-            cell["outputs"] = [clean_output(output) for output in cell["outputs"]]
+            cell["outputs"] = [
+                clean_output(output)
+                for output in cell["outputs"]
+                if not any("jupyter.widget" in mime for mime in output.get("data", {}))
+            ]
     notebook["nbformat"], notebook["nbformat_minor"] = 4, 5
     return notebook
 
@@ -84,7 +87,6 @@ def execute(path: Path) -> None:
 
 
 def main() -> int:
-    os.environ.setdefault("TQDM_DISABLE", "1")
     chapters = [Path(name).resolve() for name in sys.argv[1:]] or sorted(BOOK.glob("*.ipynb"))
     missing = [path for path in chapters if not path.is_file()]
     if missing or not chapters:
