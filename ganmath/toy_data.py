@@ -153,7 +153,7 @@ class SwissRoll:
         means, log_w = _like(x, centres), _like(x, weights).log()
         log_w = log_w - math.log(2 * math.pi * self.sigma**2)
         out = [  # in chunks: the table of distances is (points, nodes)
-            torch.logsumexp(-torch.cdist(part, means).square() / (2 * self.sigma**2) + log_w, -1)
+            torch.logsumexp(-_distances(part, means).square() / (2 * self.sigma**2) + log_w, -1)
             for part in x.reshape(-1, 2).split(4096)
         ]
         return torch.cat(out).reshape(x.shape[:-1])
@@ -238,6 +238,11 @@ def _points(x: Tensor, d: int) -> Tensor:
     if x.shape[-1] != d:
         raise ValueError(f"points must have shape (..., {d}), not {tuple(x.shape)}")
     return x
+
+
+def _distances(x: Tensor, y: Tensor) -> Tensor:
+    """Euclidean distances (n, m), by differences: torch's default for many points subtracts squares."""
+    return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def _like(x: Tensor, values: Any) -> Tensor:
