@@ -13,7 +13,7 @@ import mpmath
 import sympy as sp
 
 from ganmath.theory.divergence import divergences
-from ganmath.theory.expression import p, q, to_latex, to_mpmath, u
+from ganmath.theory.expression import BookPrinter, p, q, to_mpmath, u
 from ganmath.theory.optimum import tidy
 
 m = sp.Symbol("m", positive=True)
@@ -102,9 +102,21 @@ def times(*factors: Any) -> sp.Expr:
     return sp.Mul(*factors, evaluate=False)
 
 
+class _SidePrinter(BookPrinter):
+    """A fraction before an integral, expectation or divergence is set small, not as a bar below it."""
+
+    def _print_Mul(self, expr: sp.Mul) -> str:
+        first, *rest = expr.args
+        if not rest or not first.is_Rational or first.is_Integer or not _is_integral(expr):
+            return str(super()._print_Mul(expr))
+        sign = "- " if first < 0 else ""
+        others = self._print(rest[0] if len(rest) == 1 else sp.Mul(*rest, evaluate=False))
+        return rf"{sign}\tfrac{{{abs(first.p)}}}{{{first.q}}} {others}"
+
+
 def tex(side: Any) -> str:
     """LaTeX of a side, terms in the order written."""
-    return to_latex(sp.sympify(side), order="none")
+    return str(_SidePrinter({"order": "none"}).doprint(sp.sympify(side)))
 
 
 # --- checking ------------------------------------------------------------------------------------

@@ -125,3 +125,20 @@ def numeric(label: str, latex: str, difference: Callable[[], Any], digits: int =
         return f"to {digits} digits"
 
     return Equation(label, latex, check)
+
+
+def stack(label: str, *lines: Equation) -> Equation:
+    """Several equations under one label, aligned at their first relation; every line is checked."""
+    relations = (r" \le ", " = ", r" \ge ", " < ")
+
+    def aligned(latex: str) -> str:
+        _, first = min((latex.find(r), r) for r in relations if r in latex)
+        return latex.replace(first, f" &{first.strip()} ", 1)
+
+    def check() -> str:
+        strength = {PROVED: 1, DEFINITION: 2}
+        return min((line.check() for line in lines), key=lambda way: strength.get(way, 0))
+
+    rows = r" \\[0.6ex] ".join(aligned(line.latex) for line in lines)
+    sides = tuple(side for line in lines for side in line.sides)
+    return Equation(label, rf"\begin{{aligned}} {rows} \end{{aligned}}", check, sides)
