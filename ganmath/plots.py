@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -162,10 +161,12 @@ def figure(
     _require_alt(alt)
     with _style():
         from matplotlib.figure import Figure as MatplotlibFigure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-        fig = MatplotlibFigure(figsize=size, dpi=72, layout="constrained")
+        fig = MatplotlibFigure(figsize=size, dpi=72)
         draw(fig)
-        fig.draw_without_rendering()  # fixes the layout, which placing labels needs
+        # place the axes once and for all: labels go by where the curves are
+        ConstrainedLayoutEngine().execute(fig)
         for ax in fig.axes:
             _label_curves(ax)
         return from_matplotlib(fig, alt=alt, caption=caption)
@@ -322,12 +323,13 @@ def _lead(ax: "Axes", start: np.ndarray, end: np.ndarray, color: Any) -> None:
 def _ink(line: "Line2D", frame: Any) -> np.ndarray:
     """Points every two pixels along the part of a line that lies in the frame, (n, 2) in pixels."""
     points = np.asarray(line.get_path().transformed(line.get_transform()).vertices, dtype=float)
-    segments = [np.empty((0, 2))]
-    for a, b in pairwise(points):
-        if np.isfinite([a, b]).all():
-            count = int(min(np.hypot(*(b - a)) / 2, 400)) + 2
-            segments.append(a + (b - a) * np.linspace(0, 1, count)[:, None])
-    dense = np.concatenate(segments)
+    steps = np.diff(points, axis=0)
+    finite = np.isfinite(steps).all(axis=1)
+    starts, steps = points[:-1][finite], steps[finite]
+    counts = np.minimum(np.hypot(*steps.T) / 2, 400).astype(int) + 2
+    segment = np.repeat(np.arange(len(steps)), counts)
+    rank = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    dense = starts[segment] + steps[segment] * (rank / (counts[segment] - 1))[:, None]
     inside = (dense >= (frame.x0, frame.y0)) & (dense <= (frame.x1, frame.y1))
     dense = dense[inside.all(axis=1)]
     # one point for each square of 2 by 2 pixels, in the order of the line
@@ -357,7 +359,9 @@ def _best_place(
     overrun += np.maximum(high - [frame.x1, frame.y1], 0)
     own, other = _distances(centres, half, ink), _distances(centres, half, others)
     nearest = own.min(axis=1)
-    cost = 1000 * (overrun.max(axis=1) > 0) + 40 * (own < 1.5).sum(axis=1) + 0.5 * distance
+    cost = (
+        1000 * (overrun.max(axis=1) > 0) + 40 * (own < 1.5).sum(axis=1) + 0.5 * distance + 10 * (distance > 0)
+    )
     if distance == 0:
         cost += nearest
     if others.size:
@@ -369,9 +373,9 @@ def _best_place(
             ends = np.repeat(anchors, len(sides), axis=0)
             lead = _distances(ends, np.zeros(2), others).min(axis=1)
             starts = np.clip(ends, low, high)
-            for t in (0.2, 0.4, 0.6, 0.8):  # that line crosses no other curve
+            for t in np.linspace(0, 0.9, 10):  # that line crosses no other curve
                 on_line = starts + t * (ends - starts)
-                cost += 20 * (_distances(on_line, np.zeros(2), others) < 3).any(axis=1)
+                cost += 25 * (_distances(on_line, np.zeros(2), others) < 3).any(axis=1)
         cost += 60 * np.exp(-np.maximum(lead, -10) / 9)
     for box in boxes:
         overlap = np.minimum(high, [box.x1, box.y1]) - np.maximum(low, [box.x0, box.y0]) + 4
@@ -382,8 +386,13 @@ def _best_place(
 
 def _distances(centres: np.ndarray, half: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Distance of each point from each box, (boxes, points), 0 inside."""
-    outside = np.maximum(np.abs(points[None] - centres[:, None]) - half, 0)
-    return np.hypot(outside[..., 0], outside[..., 1])
+    squares = np.zeros((len(centres), len(points)), np.float32)
+    for axis in (0, 1):
+        away = np.abs(np.subtract.outer(centres[:, axis], points[:, axis]).astype(np.float32))
+        away -= np.float32(half[axis])
+        np.maximum(away, 0, out=away)
+        squares += away * away
+    return np.sqrt(squares)
 
 
 # --- the figures of the book ----------------------------------------------------------------------
