@@ -502,7 +502,7 @@ def _witness(expr: sp.Expr, defaults: dict) -> mpmath.mpf | None:
 
 def _evaluator(expr: sp.Expr) -> Callable:
     if expr.has(ImplicitCritic):
-        return lambda x: mpmath.mpf(str(expr.subs(u, sp.Float(str(x), 40)).evalf(30)))
+        return lambda x: mpmath.mpf(str(expr.subs(u, sp.Float(x, 40)).evalf(30)))
     return to_mpmath(expr, (u,))
 
 
@@ -570,7 +570,7 @@ def _integrable(expr: sp.Expr) -> bool:
 
 def _pick(g: list, x: mpmath.mpf, defaults: dict) -> sp.Expr:
     for _, high, value in g:
-        if not _less(high, sp.Float(str(x), 30), defaults):
+        if not _less(high, sp.Float(x, 30), defaults):
             return value
     return g[-1][2]
 

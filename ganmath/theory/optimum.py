@@ -266,7 +266,7 @@ def _smooth(expr: sp.Expr, piece: tuple[Any, Any], defaults: dict) -> sp.Expr:
         if isinstance(e, sp.Heaviside):
             return sp.S.One if positive(e.args[0]) else sp.S.Zero
         if isinstance(e, sp.Piecewise):
-            point = {c: sp.Float(str(x), 30), **defaults}
+            point = {c: sp.Float(x, 30), **defaults}
             return next(value for value, cond in e.args if cond.subs(point) == sp.true)
         pick = max if isinstance(e, sp.Max) else min
         return pick(e.args, key=lambda a: _number(a, x, defaults))
@@ -327,7 +327,7 @@ def _invert(
 
     def fits(candidate: sp.Expr) -> bool:
         for target, truth in zip(targets, numeric, strict=True):
-            value = candidate.subs(defaults).subs(u, sp.Float(str(target), 40)).evalf(30)
+            value = candidate.subs(defaults).subs(u, sp.Float(target, 40)).evalf(30)
             if not value.is_real or abs(mpmath.mpf(str(value)) - truth) > mpmath.mpf(10) ** -12 * (
                 1 + abs(truth)
             ):
@@ -428,7 +428,7 @@ def _implicit(slopes: tuple[Any, Any], piece: tuple[Any, Any], defaults: tuple[A
 
     def _eval_evalf(self: Any, prec: int) -> sp.Expr | None:
         x = self.args[0].evalf(n=60)
-        return sp.Float(str(evaluate(str(x))), 60) if x.is_number else None
+        return sp.Float(evaluate(str(x)), 60) if x.is_number else None
 
     def vectorised(x: Any) -> Any:
         import numpy as np
