@@ -52,8 +52,12 @@ UNSET_MATH = r"""() => {
   for (const e of document.querySelectorAll('.math'))
     if (!e.querySelector('mjx-container')) bad.push('not set: ' + e.textContent.slice(0, 120));
   for (const e of document.querySelectorAll('mjx-merror, [data-mjx-error], mjx-mtext[style*="red"]'))
-    bad.push('error: ' + (e.getAttribute('data-mjx-error') || e.textContent).slice(0, 120));
-  const text = (document.querySelector('article') || document.body).innerText;
+    bad.push('error: ' + (e.getAttribute('data-mjx-error')
+      || e.closest('mjx-container').querySelector('mjx-assistive-mml')?.textContent || 'red text'));
+  // closed dropdowns count too, code does not
+  const article = (document.querySelector('article') || document.body).cloneNode(true);
+  article.querySelectorAll('pre, code, script, style').forEach(e => e.remove());
+  const text = article.textContent;
   for (const m of text.matchAll(/\{(?:eq|cite(?::\w)?|prf:\w+|ref|doc|numref)\}`[^`]*`|\\begin\{\w+\}/g))
     bad.push('left in the text: ' + m[0]);
   return bad;
@@ -88,9 +92,14 @@ LOW_CONTRAST = """() => {
 OVERFLOW = """() => {
   const root = document.documentElement;
   if (root.scrollWidth <= root.clientWidth) return [];
+  const inOwnBox = e => {
+    for (e = e.parentElement; e && e.tagName !== 'ARTICLE'; e = e.parentElement)
+      if (getComputedStyle(e).overflowX !== 'visible') return true;
+    return false;
+  };
   return ['page: ' + root.scrollWidth + ' > ' + root.clientWidth,
     ...[...document.querySelectorAll('article *')]
-      .filter(e => e.getBoundingClientRect().right > root.clientWidth + 1)
+      .filter(e => e.getBoundingClientRect().right > root.clientWidth + 1 && !inOwnBox(e))
       .slice(0, 5).map(e => e.outerHTML.slice(0, 120))];
 }"""
 
@@ -154,4 +163,5 @@ def test_page(visit: Visit, theme: str) -> None:
     faults["request left the site"] = visit.left_site
     faults["file missing"] = visit.failed
     faults["console error"] = visit.console
-    assert not any(faults.values()), {what: where for what, where in faults.items() if where}
+    found = [f"{what}: {where}" for what, places in faults.items() for where in places]
+    assert not found, "\n".join(found)
