@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from .conftest import ROOT
 
@@ -70,6 +72,25 @@ class TestFiles:
 
     def test_no_file_too_large_to_clone_quickly(self) -> None:
         assert not [path.name for path in FILES if path.stat().st_size > LARGEST]
+
+
+def test_settings_name_no_repository_until_one_is_filled_in(tmp_path: Path) -> None:
+    """A local build has no dead button; the published one has Colab's, and it points home."""
+    for folder in ("tools", "book"):
+        (tmp_path / folder).mkdir()
+    for name in ("_config.yml", "tools/set_repository.py"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    (tmp_path / "book" / "a.ipynb").write_text(json.dumps({"source": ['REPOSITORY = ""']}))
+    settings = yaml.safe_load((tmp_path / "_config.yml").read_text())
+    assert settings["repository"]["url"] == "" == settings["launch_buttons"]["colab_url"]
+
+    url = "https://github.com/OWNER/NAME"
+    command = [sys.executable, tmp_path / "tools" / "set_repository.py", url, "notebooks"]
+    subprocess.run(command, check=True)
+    settings = yaml.safe_load((tmp_path / "_config.yml").read_text())
+    assert settings["repository"] == {"url": url, "branch": "notebooks"}
+    assert settings["launch_buttons"]["colab_url"].startswith("https://")
+    assert json.loads((tmp_path / "book" / "a.ipynb").read_text()) == {"source": [f'REPOSITORY = "{url}"']}
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)

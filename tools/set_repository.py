@@ -29,9 +29,11 @@ INSTALL = r"REPOSITORY = \"\""
 def set_settings(text: str, url: str, branch: str) -> str:
     """_config.yml with the address filled in (ValueError where a setting is not as expected)."""
     for old, new in SETTINGS.items():
-        if text.count(old) != 1:
-            raise ValueError(f"_config.yml should hold the line {old!r} once")
-        text = text.replace(old, new.format(url=url, branch=branch))
+        text, count = re.subn(
+            rf"^( +){re.escape(old)}$", rf"\g<1>{new.format(url=url, branch=branch)}", text, flags=re.M
+        )
+        if count != 1:
+            raise ValueError(f"_config.yml should hold the line {old!r} once, not {count} times")
     return text
 
 
