@@ -33,7 +33,7 @@ _DASH_DOT = (0, (6, 1.6, 1.4, 1.6))
 _DOTTED = (0, (1.2, 1.6))
 
 #: How each role is drawn, as keywords of matplotlib's ``Axes.plot``.
-#: An optimum is drawn thin and dashed above the thick pale-edged line that should reach it.
+#: An optimum is dashed, in the hue of what should reach it and above it.
 styles: Mapping[str, dict[str, Any]] = {
     "p": {"color": BLUE, "linestyle": "-"},
     "q": {"color": ORANGE, "linestyle": _LONG},
