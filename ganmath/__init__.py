@@ -18,7 +18,7 @@ _homes = {
     "ganmath.theory.equations": ["equation"],
     "ganmath.data": ["load", "toys"],
     "ganmath.training": ["fit", "fit_critic", "load_run", "Run", "TrainingDiverged"],
-    "ganmath.scale": ["scale", "by_scale"],
+    "ganmath.scales": ["scale", "by_scale"],
 }
 _home_of = {name: home for home, names in _homes.items() for name in names}
 __all__ = sorted(_home_of)
