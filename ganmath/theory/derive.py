@@ -396,8 +396,8 @@ class _Work:
 
     def _equilibrium_reading(self, g: list) -> str:
         """Which q minimises the generator's loss while the critic stays frozen."""
-        grid = _grid()
-        values = [to_mpmath(_pick(g, x, self.defaults).subs(self.defaults), (u,))(x) for x in grid]
+        grid = _grid(self.best.implicit)
+        values = [_evaluator(_pick(g, x, self.defaults).subs(self.defaults))(x) for x in grid]
         if any(not mpmath.isfinite(v) for v in values):
             where = "the points where p/q is largest"
         elif max(values) - min(values) == 0:
@@ -450,8 +450,10 @@ def _second_derivative(gen: sp.Expr, implicit: bool) -> sp.Expr:
     return derivative if implicit else sp.factor(tidy(derivative))
 
 
-def _grid() -> list[mpmath.mpf]:
-    return [mpmath.mpf(10) ** (mpmath.mpf(i) / 10) for i in range(-60, 61)]
+def _grid(implicit: bool = False) -> list[mpmath.mpf]:
+    """Ratios from 1e-6 to 1e6, ten to a decade; two where each costs a root."""
+    stride = 5 if implicit else 1
+    return [mpmath.mpf(10) ** (mpmath.mpf(i) / 10) for i in range(-60, 61, stride)]
 
 
 def _sign_of(expr: sp.Expr, defaults: dict) -> tuple[str, str]:
@@ -494,7 +496,7 @@ def _midpoint_convex(f: sp.Expr) -> bool:
 def _witness(expr: sp.Expr, defaults: dict) -> mpmath.mpf | None:
     """A ratio u on the grid at which the expression is negative; 1/2 and 2 are tried first."""
     value = _evaluator(expr.subs(defaults))
-    for x in [mpmath.mpf(1) / 2, mpmath.mpf(2), *_grid()]:
+    for x in [mpmath.mpf(1) / 2, mpmath.mpf(2), *_grid(expr.has(ImplicitCritic))]:
         if value(x) < -(mpmath.mpf(10) ** -25):
             return x
     return None
