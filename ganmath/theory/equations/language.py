@@ -13,7 +13,7 @@ import mpmath
 import sympy as sp
 
 from ganmath.theory.divergence import divergences
-from ganmath.theory.expression import BookPrinter, p, q, to_mpmath, u
+from ganmath.theory.expression import BookPrinter, as_exponentials, c, p, q, to_mpmath, u
 from ganmath.theory.optimum import tidy
 
 m = sp.Symbol("m", positive=True)
@@ -51,6 +51,16 @@ class Frozen(sp.Function):
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         return str(printer.doprint(self.args[0]))
+
+
+class Known(sp.Function):
+    """Known(symbol, value): prints as the symbol and is checked as the value, as D^* for p/(p + q)."""
+
+    nargs = 2
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        name = str(printer.doprint(self.args[0]))
+        return name if exp is None else rf"\left({name}\right)^{{{exp}}}"
 
 
 class Gradient(sp.Function):
@@ -105,6 +115,11 @@ def times(*factors: Any) -> sp.Expr:
 class _SidePrinter(BookPrinter):
     """A fraction before an integral, expectation or divergence is set small, not as a bar below it."""
 
+    def _print_log(self, expr: sp.log, exp: str | None = None) -> str:
+        if isinstance(expr.args[0], Known) and exp is None:
+            return rf"\log {self._print(expr.args[0])}"
+        return str(super()._print_log(expr, exp))
+
     def _print_Mul(self, expr: sp.Mul) -> str:
         first, *rest = expr.args
         if not rest or not first.is_Rational or first.is_Integer or not _is_integral(expr):
@@ -154,8 +169,9 @@ def _is_integral(side: sp.Expr) -> bool:
 
 
 def _plain(g: sp.Expr) -> sp.Expr:
-    """Mixture written out and frozen functions released."""
-    return g.replace(Frozen, lambda inner: inner).subs(m, (p + q) / 2)
+    """Mixture written out, names replaced by what they stand for, all in exp and log."""
+    g = g.replace(Known, lambda _, value: value).replace(Frozen, lambda inner: inner)
+    return as_exponentials(g.subs(m, (p + q) / 2))
 
 
 def prove_equal(left: Any, right: Any) -> bool:
@@ -172,7 +188,8 @@ def prove_equal(left: Any, right: Any) -> bool:
     if parts[0] is None or parts[1] is None:
         return False
     difference = tidy(_plain(parts[0] - parts[1]))
-    return bool(difference == 0 or not tidy(difference / (p - q)).has(p, q))
+    # a multiple of p - q integrates to 0; C, the critic's output at x, is no constant
+    return bool(difference == 0 or not tidy(difference / (p - q)).has(p, q, c))
 
 
 def _functional_derivative(side: sp.Expr) -> sp.Expr | None:
