@@ -15,6 +15,7 @@ here is made from it. Conventions, stated once for the whole project:
 * W1 and W2 are the Wasserstein distances themselves; W2 is not squared.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -56,6 +57,7 @@ __all__ = [
     "Uniform",
     "Wasserstein",
     "divergences",
+    "evaluator",
     "recognise",
 ]
 
@@ -144,9 +146,12 @@ class FDivergence:
             out[only_p] = p[only_p] * float(self.slope_at_infinity)
         if only_q.any():
             out[only_q] = q[only_q] * float(self.f_at_zero)
-        with np.errstate(all="ignore"):
-            out[both] = q[both] * to_numpy(self.f, (u,))(p[both] / q[both])
-        # p/q outside the range of doubles: mpmath's exponents are unbounded
+        if is_fast(self.f):
+            with np.errstate(all="ignore"):
+                out[both] = q[both] * to_numpy(self.f, (u,))(p[both] / q[both])
+        else:
+            out[both] = math.nan
+        # p/q outside the range of doubles, where mpmath's exponents are unbounded; or f an integral
         for i in np.flatnonzero(~np.isfinite(out) & both):
             out[i] = float(self._term(mpmath.mpf(p[i]), mpmath.mpf(q[i])))
         return out
@@ -158,7 +163,7 @@ class FDivergence:
             return p * to_mpf(self.slope_at_infinity)
         if p == 0:
             return q * to_mpf(self.f_at_zero)
-        return q * to_mpmath(self.f, (u,))(p / q)
+        return q * evaluator(self.f)(p / q)
 
     def evaluate(self, p: Sequence[Any], q: Sequence[Any], dps: int = 50) -> mpmath.mpf:
         """D_f(p||q) to `dps` digits.
@@ -234,15 +239,47 @@ class FDivergence:
         )
 
 
+def is_fast(f: sp.Expr) -> bool:
+    """No integrals, and no functions that are known by their numerical values only."""
+    return not f.has(sp.Integral) and not any(hasattr(a, "_imp_") for a in f.atoms(sp.Function))
+
+
+def evaluator(f: sp.Expr) -> Callable[[mpmath.mpf], mpmath.mpf]:
+    """f as a function of u at mpmath's working precision, also where f has integrals over (1, u)
+    or functions that are known only numerically."""
+    if is_fast(f):
+        return to_mpmath(f, (u,))
+    return lambda x: _slow_value(f, {u: sp.Float(mpmath.mpf(x), mpmath.mp.dps)})
+
+
+def _slow_value(f: sp.Expr, at: dict[sp.Symbol, sp.Float]) -> mpmath.mpf:
+    def integral(e: sp.Integral) -> sp.Float:
+        # mpmath's rule is much faster than evalf's on integrands that are slow to evaluate
+        (s, low, high), *_ = e.limits
+        ends = [_slow_value(end, at) for end in (low, high)]
+        inside = e.function.subs(at)
+        total = mpmath.quad(
+            lambda t: _slow_value(inside, {s: sp.Float(t, mpmath.mp.dps)}),
+            ends,
+            method="gauss-legendre",
+        )
+        return sp.Float(total, mpmath.mp.dps)
+
+    number = f.replace(lambda e: isinstance(e, sp.Integral), integral)
+    return to_mpf(number.subs(at))
+
+
 def _limit(g: sp.Expr, point: sp.Expr) -> sp.Expr:
     """One-sided limit in (0, oo), by sympy, or numerically where sympy gives up."""
     try:
+        if not is_fast(g):
+            raise NotImplementedError("sympy has no limits of implicit functions")
         value = sp.limit(g, u, point, "+" if point == 0 else "-")
         if not value.has(sp.Limit, sp.AccumBounds, sp.nan) and not value.has(u):
             return sp.simplify(value)
     except (NotImplementedError, ValueError, TypeError, RecursionError, AttributeError):
         pass
-    return _numeric_limit(to_mpmath(g, (u,)), -1 if point == 0 else 1)
+    return _numeric_limit(evaluator(g), -1 if point == 0 else 1)
 
 
 def _numeric_limit(g: Callable[[mpmath.mpf], mpmath.mpf], sign: int) -> sp.Expr:
@@ -254,6 +291,8 @@ def _numeric_limit(g: Callable[[mpmath.mpf], mpmath.mpf], sign: int) -> sp.Expr:
         far, farther = (g(mpmath.mpf(10) ** (sign * k)) for k in (200, 400))
         if not mpmath.isfinite(farther) or abs(farther - far) > mpmath.mpf(10) ** -20:
             return sp.oo
+        if abs(farther) < mpmath.mpf(10) ** -18:
+            return sp.S.Zero
         value = sp.nsimplify(sp.Float(farther, 30), tolerance=1e-18)
         # 18 digits are what a limit approached like u^(1/10) has settled to
         return value if value.is_Rational and value.q < 1000 else sp.Float(farther, 18)

@@ -1,0 +1,468 @@
+r"""The independent check of a derivation: the critic's optimum found by search, not by algebra.
+
+On a finite alphabet the critic's objective :math:`\sum_i p_i\,\mathrm{real}(c_i) + q_i\,\mathrm{fake}(c_i)`
+separates into one scalar problem per point, which is scanned and then narrowed down by golden-section
+search at any precision. Nothing here uses `derive`'s algebra; `verify` compares the two.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import mpmath
+import numpy as np
+import sympy as sp
+
+from ganmath.theory.distributions import normalised, probabilities, to_mpf
+from ganmath.theory.divergence import FDivergence, divergences, evaluator, is_fast
+from ganmath.theory.expression import c, to_mpmath, to_numpy
+from ganmath.theory.loss import GANLoss
+
+if TYPE_CHECKING:
+    from ganmath.theory.derive import Derivation
+
+# outputs that the scan visits: 1 % apart in relative terms, both signs, out to 1e8
+_REACH, _STEPS = 1e8, 4001
+_DIGITS = 40
+
+# the one pair on which the gradient is compared where f is an integral of implicit functions
+_MILD = ((sp.Rational(1, 3), sp.Rational(2, 3)), (sp.Rational(1, 2), sp.Rational(1, 2)))
+
+Vector = list[mpmath.mpf]
+Pair = tuple[Sequence[Any], Sequence[Any]]
+
+
+class VerificationError(AssertionError):
+    """A derivation and the search disagree; `counterexample` holds p and q, or the ratio u."""
+
+    def __init__(self, message: str, counterexample: Any) -> None:
+        super().__init__(message)
+        self.counterexample = counterexample
+
+
+@dataclass(frozen=True)
+class Check:
+    """One claim: in how many cases it was compared, and the largest error met."""
+
+    claim: str
+    cases: int
+    error: float
+
+
+@dataclass(frozen=True)
+class VerificationReport:
+    """What `verify` compared; `distributions` are the pairs (p, q) it used."""
+
+    loss: str
+    checks: tuple[Check, ...]
+    distributions: tuple[Pair, ...]
+
+    def __str__(self) -> str:
+        lines = [f"{self.loss}: verified on {len(self.distributions)} pairs of distributions"]
+        lines += [f"  {k.claim}: {k.cases} cases, largest error {k.error:.1e}" for k in self.checks]
+        return "\n".join(lines)
+
+
+# --- the optimum by search -----------------------------------------------------------------------
+
+
+def optimal_critic(loss: GANLoss, p: Any, q: Any, dps: int | None = None) -> tuple[np.ndarray, Any]:
+    r"""argmin and minimum over c of sum_i p_i real(c_i) + q_i fake(c_i), found by search.
+
+    Parameters: loss, parameters at their defaults where not set; p, q, probability vectors (K,),
+    zeros allowed; dps, digits of the value (float64 for None).
+    Returns: the outputs (K,) and the infimum. An output is +-inf where the infimum is approached
+    but not attained, nan where p = q = 0; the infimum is -inf where there is none. Where the
+    minimum is not unique the output is one of the minimisers. Outputs of smooth losses are good
+    to half the digits of the value. Minima narrower than 1 % of |c| may be missed.
+    """
+    probabilities([float(x) for x in p], [float(x) for x in q])
+    objective = _Objective(loss)
+    with mpmath.workdps(dps or 16):
+        ps, qs = normalised(p), normalised(q)
+        found = [objective.minimise(a, b) for a, b in zip(ps, qs, strict=True)]
+        value = mpmath.fsum(v for _, v in found)
+    if dps is None:
+        return np.array([float(x) for x, _ in found]), float(value)
+    return np.array([x for x, _ in found], dtype=object), value
+
+
+class _Objective:
+    """a real(C) + b fake(C) of one loss as functions of the weights a, b >= 0 and the output C."""
+
+    def __init__(self, loss: GANLoss) -> None:
+        loss = loss.at_defaults()
+        self.low, self.high = (float(end) for end in loss.domain)
+        self.real, self.fake, self.gen, self.gen_real = (
+            to_mpmath(getattr(loss, part), (c,)) for part in ("real", "fake", "gen", "gen_real")
+        )
+        scan = np.sinh(np.linspace(-np.arcsinh(_REACH), np.arcsinh(_REACH), _STEPS))
+        inside = scan[(scan > self.low) & (scan < self.high)]
+        finite = [end for end in (self.low, self.high) if np.isfinite(end)]
+        self.scan = np.unique(np.concatenate([inside, finite]))
+        with np.errstate(all="ignore"):
+            self.scanned = [to_numpy(e, (c,))(self.scan) for e in (loss.real, loss.fake)]
+
+    def __call__(self, a: mpmath.mpf, b: mpmath.mpf, x: mpmath.mpf) -> mpmath.mpf:
+        # a weight of 0 switches its term off, even where that term is infinite
+        try:
+            return (a * self.real(x) if a else mpmath.mpf(0)) + (b * self.fake(x) if b else 0)
+        except (ZeroDivisionError, OverflowError):  # a pole at an end of the domain; exp(exp(1e80))
+            return mpmath.inf
+
+    def minimise(self, a: mpmath.mpf, b: mpmath.mpf) -> tuple[mpmath.mpf, mpmath.mpf]:
+        """(output, infimum) at the weights a, b to mpmath's working precision."""
+        if a == 0 and b == 0:
+            return mpmath.nan, mpmath.mpf(0)
+        weights = float(a / (a + b)), float(b / (a + b))
+        with np.errstate(all="ignore"):
+            values = sum(w * v for w, v in zip(weights, self.scanned, strict=True) if w)
+        values = np.where(np.isnan(values), np.inf, values)
+        lowest = np.flatnonzero(values <= values.min() + 1e-14 * abs(values.min()))
+        left = mpmath.mpf(self.scan[max(lowest[0] - 1, 0)])
+        right = mpmath.mpf(self.scan[min(lowest[-1] + 1, self.scan.size - 1)])
+        with mpmath.extradps(15):
+            candidates = [_golden(lambda x: self(a, b, x), left, right)]
+            candidates += [(left, self(a, b, left)), (right, self(a, b, right))]
+            for end in (self.low, self.high):
+                if np.isinf(end):
+                    candidates.append((mpmath.mpf(end), self._at_infinity(a, b, mpmath.sign(end))))
+            # an infinite output is reported only where no finite one is as good
+            return min(candidates, key=lambda found: (found[1], abs(found[0])))
+
+    def _at_infinity(self, a: mpmath.mpf, b: mpmath.mpf, sign: int) -> mpmath.mpf:
+        """Limit of the objective as C runs to an infinite end, -oo where it falls without bound."""
+        near, far = (self(a, b, sign * mpmath.mpf(10) ** k) for k in (mpmath.mp.dps, 2 * mpmath.mp.dps))
+        # what is left of exp(-C) or 1/C is no part of the limit
+        return -mpmath.inf if near - far > (a + b) else mpmath.chop(far, mpmath.eps)
+
+
+def _golden(
+    g: Callable[[mpmath.mpf], mpmath.mpf], left: mpmath.mpf, right: mpmath.mpf
+) -> tuple[mpmath.mpf, mpmath.mpf]:
+    """Golden-section search (Kiefer 1953) on [left, right] down to the working precision."""
+    golden = (mpmath.sqrt(5) - 1) / 2
+    inner, outer = right - golden * (right - left), left + golden * (right - left)
+    g_inner, g_outer = g(inner), g(outer)
+    while right - left > 8 * mpmath.eps * (1 + min(abs(left), abs(right))):
+        if g_inner <= g_outer:
+            right, outer, g_outer = outer, inner, g_inner
+            inner = right - golden * (right - left)
+            g_inner = g(inner)
+        else:
+            left, inner, g_inner = inner, outer, g_outer
+            outer = left + golden * (right - left)
+            g_outer = g(outer)
+    return min(((inner, g_inner), (outer, g_outer)), key=lambda found: found[1])
+
+
+# --- the comparison ------------------------------------------------------------------------------
+
+
+def verify(
+    loss: GANLoss,
+    *,
+    derivation: "Derivation | None" = None,
+    n: int = 10,
+    seed: int = 0,
+    tolerance: float = 1e-9,
+) -> VerificationReport:
+    """Compare a loss's derivation with the search, at 40 digits.
+
+    Parameters: loss, open parameters are set to their defaults; derivation, the one to check
+    (`derive(loss)` for None); n, number of random pairs (p, q) beside fixed ones near p = q, with
+    extreme ratios and with disjoint supports; seed, of those pairs; tolerance, on errors relative
+    to 1 + |value|.
+    Returns: VerificationReport. Raises VerificationError, which holds the counterexample, where
+    they disagree; NoOptimalCritic where the loss has no optimal critic.
+
+    Compared are the optimal critic, the value of the critic's objective (on disjoint supports as a
+    limit), and the generator's three readings: the value of its loss with its verdict, and the
+    gradient of its step with the critic frozen.
+    """
+    if derivation is None:
+        from ganmath.theory.derive import derive
+
+        derivation = derive(loss)
+    with mpmath.workdps(_DIGITS):
+        work = _Comparison(loss.at_defaults(), _Claims(loss, derivation), tolerance)
+        inside, edge = _distributions(n, seed)
+        for pair in inside:
+            work.critic(pair)
+            work.critic_value(pair)
+            work.generator_value(pair)
+        work.names(inside[0])
+        for pair in [_MILD] if work.claims.slow else inside:
+            work.gradient(pair)
+        for pair in edge:
+            work.critic_value(pair)
+        work.value_verdict()
+        work.gradient_verdict()
+    checks = tuple(Check(claim, *found) for claim, found in work.found.items())
+    return VerificationReport(loss.label, checks, (*inside, *edge))
+
+
+def _distributions(n: int, seed: int) -> tuple[list[Pair], list[Pair]]:
+    """(positive pairs, pairs whose supports differ), as exact fractions."""
+    rng = np.random.default_rng(seed)
+
+    def fractions(weights: Iterable[int]) -> tuple[sp.Rational, ...]:
+        w = [int(x) for x in weights]
+        return tuple(sp.Rational(x, sum(w)) for x in w)
+
+    def random() -> tuple[sp.Rational, ...]:
+        return fractions(1 + rng.geometric(0.003, size=4))
+
+    inside: list[Pair] = [(random(), random()) for _ in range(n)]
+    for size in (10, 10**4):  # q = p (1 + h / size): near equilibrium
+        p = rng.integers(5, 50, size=4)
+        inside.append((fractions(p), fractions(p * size + rng.integers(-5, 6, size=4))))
+    inside.append((fractions((1, 10**6, 10**3)), fractions((10**6, 1, 10**3))))
+    third, half = sp.Rational(1, 3), sp.Rational(1, 2)
+    edge: list[Pair] = [
+        ((half, half, sp.S.Zero), (sp.S.Zero, third, 2 * third)),
+        ((sp.S.One, sp.S.Zero), (sp.S.Zero, sp.S.One)),
+        ((third, 2 * third, sp.S.Zero), (sp.S.Zero, sp.S.Zero, sp.S.One)),
+        ((half, half, sp.S.Zero), (third, third, third)),
+    ]
+    return inside, edge
+
+
+class _Claims:
+    """A derivation's expressions as functions of u, its parameters at their defaults."""
+
+    def __init__(self, loss: GANLoss, derivation: "Derivation") -> None:
+        defaults = {x.symbol: x.default for x in loss.parameters}
+
+        def number(e: Any) -> sp.Expr:
+            return sp.sympify(e).subs(defaults)
+
+        def divergence(d: FDivergence) -> FDivergence:
+            # without the limits that came with a name: they are checked too
+            return FDivergence(number(d.f), offset=number(d.offset))
+
+        self.optimal_critic = evaluator(number(derivation.optimal_critic))
+        self.critic_divergence = divergence(derivation.critic_divergence)
+        self.value = derivation.generator_value
+        if self.value is not None:
+            self.value_f = evaluator(number(self.value.f))
+            self.value_offset = to_mpf(number(self.value.offset))
+            self.counterexample = self.value.counterexample
+        followed = derivation.generator_divergence
+        self.followed = None if followed is None else evaluator(number(followed.f))
+        self.slow = followed is not None and not is_fast(number(followed.f))
+        self.why_not = derivation.why_not
+        read = (derivation.critic_divergence, self.value and self.value.divergence, followed)
+        self.named = [(d.name, number(d.scale), divergence(d)) for d in read if d and d.name]
+        second = derivation.generator_second_derivative
+        self.second = None
+        if second is not None:  # its kinks are seen in the jumps of gen(C*)
+            self.second = evaluator(number(second).replace(sp.DiracDelta, lambda *_: sp.S.Zero))
+
+
+class _Comparison:
+    """Claims against the search; `found` collects (cases, largest error) of every claim."""
+
+    def __init__(self, loss: GANLoss, claims: _Claims, tolerance: float) -> None:
+        self.label = loss.label
+        self.claims = claims
+        self.tolerance = tolerance
+        self.objective = _Objective(loss)
+        self.found: dict[str, tuple[int, float]] = {}
+        self.optima: dict[tuple[Any, Any], tuple[mpmath.mpf, mpmath.mpf]] = {}
+
+    def optimum(self, a: Any, b: Any) -> tuple[mpmath.mpf, mpmath.mpf]:
+        """The search's (output, minimum) at the weights a, b, remembered."""
+        if (a, b) not in self.optima:
+            self.optima[a, b] = self.objective.minimise(to_mpf(a), to_mpf(b))
+        return self.optima[a, b]
+
+    def record(self, claim: str, error: mpmath.mpf, counterexample: Any, detail: str) -> None:
+        cases, worst = self.found.get(claim, (0, 0.0))
+        if not error <= self.tolerance:  # nan is a failure
+            raise VerificationError(
+                f"{self.label}: {claim} is wrong by {mpmath.nstr(error, 5)} at "
+                f"{_shown(counterexample)}: {detail}",
+                counterexample,
+            )
+        self.found[claim] = cases + 1, max(worst, float(error))
+
+    def compare(self, claim: str, derived: mpmath.mpf, searched: mpmath.mpf, counterexample: Any) -> None:
+        same = derived == searched  # infinities, too
+        error = mpmath.mpf(0) if same else abs(derived - searched) / (1 + abs(searched))
+        detail = f"derived {mpmath.nstr(derived, 15)}, searched {mpmath.nstr(searched, 15)}"
+        self.record(claim, mpmath.inf if mpmath.isnan(error) else error, counterexample, detail)
+
+    # --- critic --------------------------------------------------------------------------------
+
+    def critic(self, pair: Pair) -> None:
+        """The derived output attains the minimum, and is the minimiser where that is unique."""
+        for a, b in zip(*pair, strict=True):
+            ratio = a / b
+            derived = self.claims.optimal_critic(to_mpf(ratio))
+            searched, lowest = self.optimum(a, b)
+            p, q = to_mpf(a), to_mpf(b)
+            if mpmath.isinf(derived):
+                attained = self.objective._at_infinity(p, q, mpmath.sign(derived))
+            else:
+                attained = self.objective(p, q, derived)
+            self.compare("objective at the optimal critic", attained, lowest, ratio)
+            if mpmath.isfinite(searched) and self._is_unique(p, q, searched, lowest):
+                self.compare("optimal critic", derived, searched, ratio)
+
+    def _is_unique(self, p: mpmath.mpf, q: mpmath.mpf, x: mpmath.mpf, lowest: mpmath.mpf) -> bool:
+        """Whether the objective rises measurably within 1e-12 on both sides of x."""
+        step = mpmath.mpf(10) ** -12 * (1 + abs(x))
+        rise = mpmath.mpf(10) ** (5 - _DIGITS) * (p + q)
+        sides = [x + s * step for s in (-1, 1)]
+        return all(
+            not self.objective.low <= y <= self.objective.high or self.objective(p, q, y) - lowest > rise
+            for y in sides
+        )
+
+    def critic_value(self, pair: Pair) -> None:
+        """min L_D = offset - D_f(p || q), both sides possibly infinite."""
+        divergence = self.claims.critic_divergence
+        searched = mpmath.fsum(self.optimum(a, b)[1] for a, b in zip(*pair, strict=True))
+        derived = to_mpf(divergence.offset) - divergence.evaluate(*pair, dps=_DIGITS)
+        self.compare("value of the critic's objective", derived, searched, pair)
+
+    def names(self, pair: Pair) -> None:
+        """A divergence that carries a name is its scale times the one of that name."""
+        for name, scale, claimed in self.claims.named:
+            named = [d for d in divergences.values() if d.name == name]
+            if named and isinstance(named[0], FDivergence):
+                derived = to_mpf(scale) * named[0].evaluate(*pair, dps=_DIGITS)
+                value = claimed.evaluate(*pair, dps=_DIGITS)
+                self.compare(f"the name {name}", derived, value, pair)
+
+    # --- generator -----------------------------------------------------------------------------
+
+    def _gen(self, a: Any, b: Any) -> mpmath.mpf:
+        """gen(C*) with the searched critic."""
+        x, _ = self.optimum(a, b)
+        return self._limit(self.objective.gen, x)
+
+    @staticmethod
+    def _limit(term: Callable[[mpmath.mpf], mpmath.mpf], x: mpmath.mpf) -> mpmath.mpf:
+        """A term at x; at an infinite x its limit, infinite if it has not settled."""
+        if mpmath.isfinite(x):
+            return mpmath.mpf(term(x))
+        near, far = (term(mpmath.sign(x) * mpmath.mpf(10) ** k) for k in (_DIGITS, 2 * _DIGITS))
+        return far if abs(far - near) < 1 else mpmath.sign(far - near) * mpmath.inf
+
+    def _searched_value(self, pair: Pair) -> mpmath.mpf:
+        """E_q gen(C*) + E_p gen_real(C*) with the searched critic."""
+        terms = []
+        for a, b in zip(*pair, strict=True):
+            real = self._limit(self.objective.gen_real, self.optimum(a, b)[0])
+            terms.append(to_mpf(b) * self._gen(a, b) + to_mpf(a) * real)
+        return mpmath.fsum(terms)
+
+    def generator_value(self, pair: Pair) -> None:
+        """Value reading: offset + sum q f(p/q) on one pair, where the minimisers are unique."""
+        searched = self._searched_value(pair)
+        if self.claims.value is None:
+            self.record(
+                "the generator's loss has no finite value",
+                mpmath.inf if mpmath.isfinite(searched) else mpmath.mpf(0),
+                pair,
+                f"searched {mpmath.nstr(searched, 15)}",
+            )
+            return
+        if any(a == b for a, b in zip(*pair, strict=True)):
+            return  # u = 1 exactly, where piecewise linear losses leave the critic free
+        derived = self.claims.value_offset + mpmath.fsum(
+            to_mpf(b) * self.claims.value_f(to_mpf(a / b)) for a, b in zip(*pair, strict=True)
+        )
+        self.compare("value of the generator's loss", derived, searched, pair)
+        if self.claims.value.is_divergence:
+            above = searched - self.claims.value_offset
+            self.record(
+                "the value is least at p = q",
+                mpmath.mpf(0) if above > 0 else mpmath.inf,
+                pair,
+                f"{mpmath.nstr(above, 8)} above the value at p = q",
+            )
+
+    def value_verdict(self) -> None:
+        """A counterexample to 'the value is a divergence' must be one."""
+        if self.claims.value is None or self.claims.counterexample is None:
+            return
+        pair = self.claims.counterexample
+        above = self._searched_value(pair) - self.claims.value_offset
+        self.record(
+            "the counterexample to the value reading",
+            mpmath.mpf(0) if above <= self.tolerance else above,
+            pair,
+            f"the value there is {mpmath.nstr(above, 8)} above the one at p = q",
+        )
+
+    def gradient(self, pair: Pair) -> None:
+        """Gradient reading: frozen critic against D_f, in the logits theta of q = softmax(theta).
+
+        Of sum_j q_j(theta) g_j it is q_j (g_j - sum q g), with g = gen(C*) for the step and
+        g_j = d/dq_j of q_j f(p_j / q_j), by central differences, for the divergence.
+        """
+        if self.claims.followed is None or any(a == b for a, b in zip(*pair, strict=True)):
+            return
+        f, slope = self.claims.followed, []
+        step = [self._gen(a, b) for a, b in zip(*pair, strict=True)]
+        digits = 20 if self.claims.slow else _DIGITS
+        with mpmath.workdps(digits):
+            for a, b in zip(*pair, strict=True):
+                p, q = to_mpf(a), to_mpf(b)
+                h = q * mpmath.mpf(10) ** (-digits // 3)
+                slope.append(((q + h) * f(p / (q + h)) - (q - h) * f(p / (q - h))) / (2 * h))
+        weights = [to_mpf(b) for b in pair[1]]
+        for derived, searched in zip(
+            _softmax_gradient(weights, slope), _softmax_gradient(weights, step), strict=True
+        ):
+            self.compare("gradient of the generator's step", derived, searched, pair)
+
+    def gradient_verdict(self) -> None:
+        """gen(C*) falls with u exactly if the step follows a divergence; f_G'' is its slope."""
+        ratios = [sp.Rational(k, 8) for k in (1, 2, 4, 6, 7)]
+        ratios += [1 / r for r in reversed(ratios)]
+        values = [self._gen(r, sp.S.One) for r in ratios]
+        if all(mpmath.isfinite(v) for v in values):
+            self._compare_second_derivative(ratios)
+            slack = mpmath.mpf(10) ** (8 - _DIGITS // 2)
+            pairs = pairwise(zip(ratios, values, strict=True))
+            rises = [ratio for (_, before), (ratio, after) in pairs if after > before + slack]
+            constant = max(values) - min(values) <= slack
+            follows = not rises and not constant
+        else:
+            rises, follows = [], False
+        claimed = self.claims.followed is not None
+        detail = f"gen(C*) rises with u up to {rises[0]}" if rises else "gen(C*) falls with u throughout"
+        self.record(
+            "whether the step follows a divergence",
+            mpmath.mpf(0) if claimed == follows else mpmath.inf,
+            rises[0] if rises else ratios[0],
+            f"{detail}, but the derivation says {self.claims.why_not or 'that it does'}",
+        )
+
+    def _compare_second_derivative(self, ratios: list[sp.Rational]) -> None:
+        if self.claims.second is None:
+            return
+        h = sp.Rational(1, 10**8)
+        for ratio in ratios:
+            # central differences: h^2 from the formula, 1e-28/h from the searched minimisers
+            rise = self._gen(ratio + h, sp.S.One) - self._gen(ratio - h, sp.S.One)
+            searched = -rise / to_mpf(2 * h * ratio)
+            derived = self.claims.second(to_mpf(ratio))
+            self.compare("second derivative f_G''", derived, searched, ratio)
+
+
+def _softmax_gradient(weights: Vector, values: Vector) -> Vector:
+    mean = mpmath.fsum(w * v for w, v in zip(weights, values, strict=True))
+    return [w * (v - mean) for w, v in zip(weights, values, strict=True)]
+
+
+def _shown(counterexample: Any) -> str:
+    if isinstance(counterexample, tuple):
+        p, q = (", ".join(str(x) for x in row) for row in counterexample)
+        return f"p = ({p}), q = ({q})"
+    return f"u = p/q = {counterexample}"
