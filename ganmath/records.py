@@ -7,6 +7,8 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
 from itertools import pairwise
@@ -124,3 +126,93 @@ def _commit() -> str | None:
     if head.returncode != 0:
         return None
     return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")
+
+
+# --- reading grids of runs --------------------------------------------------------------------------
+
+
+def runs(folder: str | os.PathLike[str] | None = None, **wanted: Any) -> list[dict[str, Any]]:
+    """Training records that match, such as ``runs(loss="minimax", data="mnist")``, by name.
+
+    wanted: values of a record's top-level keys, or a collection of values. Each record gets its
+    "name". folder: as in `load_record`.
+    """
+    folders = [Path(folder)] if folder else [Path("records"), *_checkout_records()]
+    place = next((f for f in folders if f.is_dir()), None)
+    names = sorted(path.stem for path in place.glob("*-seed*.json")) if place else []
+    records = [{"name": name, **load_record(name, place)} for name in names]
+    allowed = {k: v if isinstance(v, (list, tuple, set)) else [v] for k, v in wanted.items()}
+    return [r for r in records if all(r.get(k) in values for k, values in allowed.items())]
+
+
+@dataclass(frozen=True)
+class RunTable:
+    """Markdown table of means and 95 % intervals over seeds; displays itself."""
+
+    markdown: str
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown
+
+
+def table(
+    records: list[dict[str, Any]],
+    metrics: tuple[str, ...] = ("frechet_classifier_distance", "class_kl", "confidence"),
+) -> RunTable:
+    """Metrics by loss and data set: mean ± half of Student's 95 % interval over seeds.
+
+    Says below the table on which device, with how many images and at which commits it was measured.
+    """
+    from ganmath.plots import mean_interval
+
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for record in records:
+        groups.setdefault((record["data"], record["loss"]), []).append(record)
+    heads = [metric.replace("_", " ") for metric in metrics]
+    lines = [f"| data | loss | {' | '.join(heads)} | seeds |", "|---|---|" + "---|" * (len(heads) + 1)]
+    for (data, loss), members in groups.items():
+        cells = []
+        for metric in metrics:
+            values = np.array([[member["metrics"][metric]] for member in members])
+            mean, low, _ = (float(x[0]) for x in mean_interval(values))
+            cells.append(f"{mean:.3g} ± {mean - low:.2g}" if len(members) > 1 else f"{mean:.3g}")
+        lines.append(f"| {data} | {loss} | {' | '.join(cells)} | {len(members)} |")
+    return RunTable("\n".join([*lines, "", provenance(records)]))
+
+
+def provenance(records: list[dict[str, Any]]) -> str:
+    """One sentence on where records come from: device, images seen, seconds, torch, commit."""
+    if not records:
+        return "No runs are recorded."
+
+    def spread(values: list[float], unit: str) -> str:
+        low, high = min(values), max(values)
+        same = f"{low:,.0f}" == f"{high:,.0f}"
+        return f"{low:,.0f}{unit}" if same else f"{low:,.0f} to {high:,.0f}{unit}"
+
+    environments = [record["environment"] for record in records]
+    return (
+        f"{len(records)} recorded runs on {_among(e['device'] for e in environments)}, "
+        f"{spread([r['images'] for r in records], ' images')} and "
+        f"{spread([r['seconds'] for r in records], ' s')} each, "
+        f"torch {_among(e['versions']['torch'] for e in environments)}, "
+        f"commit {_among((e['commit'] or 'unknown')[:7] for e in environments)}."
+    )
+
+
+def _among(values: Iterable[str]) -> str:
+    return ", ".join(sorted(set(values)))
+
+
+def samples(record: dict[str, Any], *, alt: str, folder: str | os.PathLike[str] | None = None) -> Any:
+    """The grid of samples stored beside a record that `runs` gave, as an image with alt text."""
+    from ganmath.plots import Image
+
+    folders = [Path(folder)] if folder else [Path("records"), *_checkout_records()]
+    path = next(
+        (f / f"{record['name']}.png" for f in folders if (f / f"{record['name']}.png").is_file()), None
+    )
+    if path is None:
+        raise FileNotFoundError(f"no sample grid {record['name']}.png beside the records")
+    png = path.read_bytes()
+    return Image(png, alt, width=2 * int.from_bytes(png[16:20], "big"))
