@@ -1,6 +1,7 @@
 """f-divergences: conventions, exact values, published tables, identities, recognition."""
 
 import math
+import pickle
 from dataclasses import replace
 
 import mpmath
@@ -263,6 +264,12 @@ def test_uniform_shift_is_exact_for_every_theta():
         ), key
 
 
+def test_shift_that_may_be_zero():
+    theta = sp.Symbol("theta", nonnegative=True)
+    kl = divergences["kl"].between(Uniform(0, 1), Uniform(theta, theta + 1))
+    assert (kl.subs(theta, 0), kl.subs(theta, sp.Rational(1, 3))) == (0, sp.oo)
+
+
 def test_uniforms_of_different_width():
     # nested: p = 2 on [0, 1/2], q = 1 on [0, 1]
     P, Q = Uniform(0, sp.Rational(1, 2)), Uniform(0, 1)
@@ -337,6 +344,27 @@ def test_ratios_outside_the_range_of_doubles():
 def test_bad_arrays_are_refused(p, q, message):
     with pytest.raises(ValueError, match=message):
         divergences["kl"](p, q)
+
+
+def test_open_parameters_are_named():
+    s = sp.Symbol("s", positive=True)
+    d = divergences["kl"].scaled(s)
+    for ask in (
+        lambda: d([0.5, 0.5], [0.5, 0.5]),
+        lambda: d.evaluate([1, 0], [1, 0]),
+        lambda: d.quadrature(Normal(0, 1), Normal(1, 1)),
+    ):
+        with pytest.raises(ValueError, match=r"open parameter\(s\) s"):
+            ask()
+    assert d.between(Normal(0, 1), Normal(2, 1)) == 2 * s
+
+
+def test_divergences_are_plain_values():
+    """Equal, hashable, picklable, and shown without memory addresses."""
+    for key in NAMED:
+        twice = divergences[key].scaled(2)
+        assert twice == divergences[key].scaled(2) and hash(twice) == hash(pickle.loads(pickle.dumps(twice)))
+        assert "0x" not in repr(twice) and twice.latex in twice._repr_latex_()
 
 
 def test_float32_probabilities_are_accepted():

@@ -17,8 +17,8 @@ here is made from it. Conventions, stated once for the whole project:
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
@@ -44,7 +44,7 @@ from ganmath.theory.distributions import (
     probabilities,
     to_mpf,
 )
-from ganmath.theory.expression import relu, to_mpmath, to_numpy, u
+from ganmath.theory.expression import relu, to_latex, to_mpmath, to_numpy, u
 from ganmath.theory.transport import Wasserstein
 
 __all__ = [
@@ -74,7 +74,8 @@ class FDivergence:
     latex: the named divergence (without the scale) as LaTeX.
     scale, offset: an objective whose optimum is offset - scale * named divergence.
     limits: (f(0+), lim f(u)/u) where known; computed by sympy otherwise.
-    between_normals: closed form for two normals, or None.
+    between_normals: closed form of the named divergence for two normals, or None.
+    parameters: of a family, as (("alpha", 3),).
     """
 
     f: sp.Expr
@@ -84,20 +85,20 @@ class FDivergence:
     scale: sp.Expr = sp.S.One
     offset: sp.Expr = sp.S.Zero
     limits: tuple[sp.Expr, sp.Expr] | None = None
-    between_normals: Callable[[Normal, Normal], sp.Expr] | None = None
+    between_normals: Callable[[Normal, Normal], sp.Expr] | None = field(
+        default=None, compare=False, repr=False
+    )
     parameters: tuple[tuple[str, sp.Expr], ...] = ()
 
     def scaled(self, factor: Any, offset: Any = 0) -> "FDivergence":
         """`factor` > 0 times this divergence, with everything that is known about it kept."""
         s = exact(factor)
-        closed = self.between_normals
         return replace(
             self,
             f=s * self.f,
             scale=s * self.scale,
             offset=exact(offset),
             limits=self.limits and (s * self.limits[0], s * self.limits[1]),
-            between_normals=closed and (lambda P, Q: s * closed(P, Q)),
         )
 
     @cached_property
@@ -132,6 +133,7 @@ class FDivergence:
         Parameters: p, q : array (K,), nonnegative, sums to 1 (ValueError otherwise).
         Returns: float in [0, upper_bound], possibly inf; absolute accuracy about 1e-15.
         """
+        self._require_number()
         p, q = probabilities(p, q)
         terms = self.terms(p, q)
         total = float(terms.sum())
@@ -171,6 +173,7 @@ class FDivergence:
         Parameters: p, q : sequences of K numbers (int, Fraction, sympy, mpf, float); they are
         divided by their sums at the working precision, so floats may be given.
         """
+        self._require_number()
         probabilities([float(x) for x in p], [float(x) for x in q])
         with mpmath.workdps(dps + 15):
             ps, qs = normalised(p), normalised(q)
@@ -197,7 +200,7 @@ class FDivergence:
         if isinstance(P, PointMass) or isinstance(Q, PointMass):
             return as_given(self.upper_bound, P, Q)  # mutually singular
         if isinstance(P, Normal) and isinstance(Q, Normal) and self.between_normals is not None:
-            return as_given(sp.sympify(self.between_normals(P, Q)), P, Q)
+            return as_given(self.scale * self.between_normals(P, Q), P, Q)
         raise NoClosedForm(
             f"no closed form for {self.name or 'this f-divergence'} between {P} and {Q}; "
             "use .quadrature(P, Q) for its numerical value"
@@ -211,8 +214,9 @@ class FDivergence:
         q_outside = sp.Min(1, q * (sp.Max(0, a - c) + sp.Max(0, d - b)))
         ratio = sp.simplify(p / q)
         inside = sp.simplify(self.f.subs(u, ratio)) * q * (b - a) * (1 - p_outside)
-        outer = ((q_outside, self.f_at_zero), (p_outside, self.slope_at_infinity))
-        return sp.simplify(inside + sum(mass * cost for mass, cost in outer if not mass.is_zero))
+        return sp.simplify(
+            inside + _charge(q_outside, self.f_at_zero) + _charge(p_outside, self.slope_at_infinity)
+        )
 
     def quadrature(self, P: Normal | Uniform, Q: Normal | Uniform) -> float:
         """D_f(P||Q) for numerical parameters by tanh-sinh quadrature (mpmath), to about 1e-12.
@@ -222,21 +226,45 @@ class FDivergence:
         for d in (P, Q):
             if isinstance(d, PointMass):
                 raise ValueError("a point mass has no density; use .between(P, Q)")
+        self._require_number()
         with mpmath.workdps(25):
-            values = [self._integral(P, Q, reach) for reach in (20, 40)]
-        if mpmath.isfinite(values[0]) and not mpmath.almosteq(*values, rel_eps=1e-8, abs_eps=1e-20):
-            raise ArithmeticError(
-                f"the integral for {self.name or 'this f-divergence'} between {P} and {Q} does not "
-                "settle; it is most likely infinite"
-            )
-        return float(values[1])
+            ends, wide = edges(P, Q, 20), edges(P, Q, 40)
+            p, q = density(P), density(Q)
 
-    def _integral(self, P: Normal | Uniform, Q: Normal | Uniform, reach: int) -> mpmath.mpf:
-        ends = edges(P, Q, reach)
-        p, q = density(P), density(Q)
-        return mpmath.fsum(
-            mpmath.quad(lambda x: self._term(p(x), q(x)), [left, right]) for left, right in pairwise(ends)
-        )
+            def over(*points: mpmath.mpf) -> mpmath.mpf:
+                return mpmath.fsum(
+                    mpmath.quad(lambda x: self._term(p(x), q(x)), [left, right])
+                    for left, right in pairwise(points)
+                )
+
+            value = over(*ends)
+            tails = over(wide[0], ends[0]) + over(ends[-1], wide[-1])
+            if mpmath.isfinite(value) and abs(tails) > mpmath.mpf("1e-13") * abs(value):
+                raise ArithmeticError(
+                    f"the integral for {self.name or 'this f-divergence'} between {P} and {Q} does "
+                    "not settle; it is most likely infinite"
+                )
+            return float(value)
+
+    def _require_number(self) -> None:
+        if stray := sorted(map(str, self.f.free_symbols - {u})):
+            raise ValueError(
+                f"f has the open parameter(s) {', '.join(stray)}: set them before asking for a number, "
+                "as in losses['lsgan'](a=0, b=1, c=1)"
+            )
+
+    def _repr_latex_(self) -> str:
+        factor = "" if self.scale == 1 else to_latex(self.scale) + r"\,"
+        return rf"$\displaystyle {factor}{self.latex}, \quad f(u) = {to_latex(self.f)}$"
+
+
+def _charge(mass: sp.Expr, cost: sp.Expr) -> sp.Expr:
+    """mass * cost with 0 * oo = 0, for a mass that may be symbolic."""
+    if mass.is_zero:
+        return sp.S.Zero
+    if cost is sp.oo and not mass.is_positive:
+        return sp.Piecewise((0, sp.Eq(mass, 0)), (sp.oo, True))
+    return mass * cost
 
 
 def is_fast(f: sp.Expr) -> bool:
@@ -336,13 +364,13 @@ def _normal_tv(P: Normal, Q: Normal) -> sp.Expr:
     return sp.Abs(inside(mu1, s1) - inside(mu2, s2))
 
 
-def _power(order: Any, multiple: Any) -> Callable[[Normal, Normal], sp.Expr]:
-    """Closed form of `multiple` * (int p^a q^(1-a) - 1) between normals."""
+def _normal_reverse_kl(P: Normal, Q: Normal) -> sp.Expr:
+    return _normal_kl(Q, P)
 
-    def between(P: Normal, Q: Normal) -> sp.Expr:
-        return sp.simplify(multiple * (_normal_affinity(P, Q, order) - 1))
 
-    return between
+def _normal_power(P: Normal, Q: Normal, order: Any, multiple: Any) -> sp.Expr:
+    """`multiple` * (int p^a q^(1-a) - 1), a = `order`."""
+    return sp.simplify(multiple * (_normal_affinity(P, Q, order) - 1))
 
 
 # ------------------------------------------------------------------------------ the catalogue
@@ -365,7 +393,7 @@ _named = {
         r"\mathrm{KL}(q\,\|\,p)",
         "kullback1951",
         limits=(sp.oo, sp.S.Zero),
-        between_normals=lambda P, Q: _normal_kl(Q, P),
+        between_normals=_normal_reverse_kl,
     ),
     "jensen-shannon": FDivergence(
         _half * (u * sp.log(u) - (u + 1) * sp.log((u + 1) / 2)),
@@ -388,7 +416,7 @@ _named = {
         r"\mathrm{H}^2(p, q)",
         "liese2006",
         limits=(_half, _half),
-        between_normals=_power(_half, -1),
+        between_normals=partial(_normal_power, order=_half, multiple=-1),
     ),
     "pearson-chi2": FDivergence(
         (u - 1) ** 2,
@@ -396,7 +424,7 @@ _named = {
         r"\chi^2(p\,\|\,q)",
         "liese2006",
         limits=(sp.S.One, sp.oo),
-        between_normals=_power(2, 1),
+        between_normals=partial(_normal_power, order=2, multiple=1),
     ),
     "neyman-chi2": FDivergence(
         (u - 1) ** 2 / u,
@@ -404,7 +432,7 @@ _named = {
         r"\chi^2(q\,\|\,p)",
         "liese2006",
         limits=(sp.oo, sp.S.One),
-        between_normals=_power(-1, 1),
+        between_normals=partial(_normal_power, order=-1, multiple=1),
     ),
     "le-cam": FDivergence(
         (u - 1) ** 2 / (u + 1),
@@ -452,7 +480,7 @@ class AlphaFamily:
             rf"D_{{{sp.latex(a)}}}(p\,\|\,q)",
             self.citation,
             limits=limits,
-            between_normals=_power(a, 1 / (a * (a - 1))),
+            between_normals=partial(_normal_power, order=a, multiple=1 / (a * (a - 1))),
             parameters=(("alpha", a),),
         )
 
