@@ -93,9 +93,7 @@ def probabilities(p: Any, q: Any) -> tuple[np.ndarray, np.ndarray]:
             raise ValueError(f"{name} sums to {array.sum():.12g}; probabilities sum to 1")
         arrays.append(array)
     if arrays[0].shape != arrays[1].shape:
-        raise ValueError(
-            f"p and q must have the same length, got {arrays[0].size} and {arrays[1].size}"
-        )
+        raise ValueError(f"p and q must have the same length, got {arrays[0].size} and {arrays[1].size}")
     return arrays[0], arrays[1]
 
 

@@ -56,9 +56,7 @@ class Wasserstein:
         """
         p, q = probabilities(p, q)
         if (positions is None) == (cost is None):
-            raise ValueError(
-                "pass either positions (points on the line) or cost (matrix of distances)"
-            )
+            raise ValueError("pass either positions (points on the line) or cost (matrix of distances)")
         if positions is not None:
             return self.samples(positions, positions, p, q)
         cost = np.asarray(cost, dtype=np.float64)
@@ -114,9 +112,7 @@ class Wasserstein:
         if not kinds or s.is_zero or sp.simplify(s) == 0:
             return sp.Abs(d)
         if kinds == {Normal}:
-            return s * sp.sqrt(2 / sp.pi) * sp.exp(-(d**2) / (2 * s**2)) + d * sp.erf(
-                d / (s * sp.sqrt(2))
-            )
+            return s * sp.sqrt(2 / sp.pi) * sp.exp(-(d**2) / (2 * s**2)) + d * sp.erf(d / (s * sp.sqrt(2)))
         half = s * sp.sqrt(3)  # half width of the uniform difference
         return sp.Piecewise((sp.Abs(d), sp.Abs(d) >= half), ((d**2 + half**2) / (2 * half), True))
 
