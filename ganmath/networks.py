@@ -18,12 +18,13 @@ class Network(nn.Sequential):
     """A chain of layers that remembers how it was built.
 
     ``spec`` names the builder and its arguments, as plain JSON: this is what a checkpoint stores
-    instead of pickled code. ``latent`` is the size of the noise vector, for generators.
+    instead of pickled code. ``latent`` is the size of the noise vector, for generators. A slice of a
+    network has neither.
     """
 
-    def __init__(self, *layers: nn.Module, spec: Mapping[str, Any], latent: int | None = None):
+    def __init__(self, *layers: Any, spec: Mapping[str, Any] | None = None, latent: int | None = None):
         super().__init__(*layers)
-        self.spec = dict(spec)
+        self.spec = spec
         self.latent = latent
 
 
@@ -77,6 +78,7 @@ def dcgan_discriminator(
 
     norm: ``"batch"`` (as published: every layer but the first and the last), ``"none"`` (what
     gradient penalties need) or ``"spectral"`` (every layer; Miyato et al. 2018, arXiv 1802.05957).
+    The last layer is written as a linear map: the same function as DCGAN's convolution to 1x1.
     """
     if norm not in NORMS:
         raise ValueError(f"norm={norm!r}: choose one of {', '.join(NORMS)}")
@@ -90,7 +92,8 @@ def dcgan_discriminator(
         layers += [nn.BatchNorm2d(n_out)] if has_norm else []
         layers.append(nn.LeakyReLU(0.2, inplace=True))
         n_in, n_out = n_out, 2 * n_out
-    layers += [wrap(nn.Conv2d(n_in, 1, start)), nn.Flatten(0)]  # (N, 1, 1, 1) -> (N,)
+    # (N, n, start, start) -> (N, n start^2) -> (N, 1) -> (N,)
+    layers += [nn.Flatten(), wrap(nn.Linear(n_in * start * start, 1)), nn.Flatten(0)]
     spec = {"builder": "dcgan_discriminator", "shape": list(shape), "width": width, "norm": norm}
     network = Network(*layers, spec=spec)
     # spectral normalisation divides by the largest singular value, so the scale of the start is moot

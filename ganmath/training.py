@@ -710,7 +710,7 @@ def _toy_arguments(data: Any) -> dict[str, Any]:
 
 
 def _describe_network(network: nn.Module) -> dict[str, Any]:
-    spec = getattr(network, "spec", {"builder": type(network).__name__})
+    spec = getattr(network, "spec", None) or {"builder": type(network).__name__}
     return {**spec, "parameters": sum(w.numel() for w in network.parameters())}
 
 

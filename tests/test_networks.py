@@ -44,6 +44,16 @@ def test_first_layer_is_the_transposed_convolution_of_dcgan():
     assert torch.allclose(generator[1](linear(z)), expected, atol=1e-6)
 
 
+def test_last_layer_is_the_convolution_of_dcgan():
+    critic = dcgan_discriminator((1, 28, 28), width=4, norm="none")
+    hidden = torch.randn(3, 8, 7, 7)
+    convolution = torch.nn.Conv2d(8, 1, 7)
+    with torch.no_grad():
+        convolution.weight.copy_(critic[-2].weight.view(1, 8, 7, 7))
+        convolution.bias.copy_(critic[-2].bias)
+    assert torch.allclose(critic[-3:](hidden), convolution(hidden).flatten(), atol=1e-6)
+
+
 def test_initialisation_is_that_of_dcgan():
     torch.manual_seed(0)
     weight = dcgan_generator((1, 28, 28), latent=64, width=32)[0].weight

@@ -1,0 +1,62 @@
+"""Records hold what they should, nothing of the machine's owner, and are written whole."""
+
+import json
+import os
+import platform
+
+import numpy as np
+import pytest
+import torch
+
+from ganmath import by_scale, scale
+from ganmath.records import environment, load_record, save_record, summarise
+
+
+def test_environment_names_device_and_versions_but_no_path_or_host():
+    facts = environment("cpu")
+    assert facts["kind"] == "cpu" and facts["device"] and facts["threads"] >= 1
+    assert facts["versions"]["torch"] == torch.__version__
+    text = json.dumps(facts)
+    assert "/" not in facts["device"] and os.getcwd() not in text
+    assert platform.node() not in text or not platform.node()
+
+
+def test_summary_keeps_the_mean_and_the_last_step():
+    history = {"step": np.arange(1, 1001), "critic_loss": np.random.default_rng(0).normal(size=1000)}
+    short = summarise(history, points=200)
+    assert len(short["step"]) == 200 and short["step"][-1] == 1000
+    assert np.mean(short["critic_loss"]) == pytest.approx(history["critic_loss"].mean(), abs=1e-5)
+    assert len(summarise({"step": np.arange(3)})["step"]) == 3
+
+
+def test_save_and_load(tmp_path):
+    record = {"value": 0.25, "name": "Fréchet"}
+    save_record(record, tmp_path / "one.json")
+    assert load_record("one", tmp_path) == record
+    with pytest.raises(FileNotFoundError, match="there are: one"):
+        load_record("two", tmp_path)
+    (tmp_path / "one.json").write_text('{"value": 0.')
+    with pytest.raises(ValueError, match="damaged"):
+        load_record("one", tmp_path)
+
+
+def test_nan_is_refused_and_the_previous_record_kept(tmp_path):
+    path = save_record({"value": 1.0}, tmp_path / "one.json")
+    with pytest.raises(ValueError, match="JSON compliant"):
+        save_record({"value": float("nan")}, path)
+    assert load_record("one", tmp_path) == {"value": 1.0}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["smoke", "cpu", "gpu"])
+def test_scale_follows_the_environment(name, monkeypatch):
+    monkeypatch.setenv("GANMATH_SCALE", name)
+    assert scale() == name and by_scale(smoke="smoke", cpu="cpu", gpu="gpu") == name
+
+
+def test_scale_by_machine_and_errors(monkeypatch):
+    monkeypatch.delenv("GANMATH_SCALE", raising=False)
+    assert scale() == ("gpu" if torch.cuda.is_available() else "cpu")
+    monkeypatch.setenv("GANMATH_SCALE", "huge")
+    with pytest.raises(ValueError, match="smoke, cpu, gpu"):
+        scale()
