@@ -11,7 +11,7 @@ import sympy as sp
 from ganmath.theory.catalogue import losses
 from ganmath.theory.derive import NoOptimalCritic, derive
 from ganmath.theory.divergence import FDivergence, divergences
-from ganmath.theory.expression import c, relu, softplus, u
+from ganmath.theory.expression import c, relu, sigmoid, softplus, u
 from ganmath.theory.loss import GANLoss
 from ganmath.theory.oracle import VerificationError, optimal_critic, verify
 
@@ -22,6 +22,7 @@ PEARSON_CODING = GANLoss("pearson coding", (c - 1) ** 2 / 2, (c + 1) ** 2 / 2, c
 PROBABILITY = GANLoss("probability", -sp.log(c), -sp.log(1 - c), -sp.log(c), domain=(0, 1))
 KL_TRAINED = GANLoss("kl", -c, sp.exp(c - 1), -sp.exp(c - 1))
 NO_CLOSED_FORM = GANLoss("weighted logistic", softplus(-c) + c**2 / 10, softplus(c) + c**2 / 10, softplus(-c))
+RUNS_OFF = GANLoss("sigmoid", sigmoid(-c), sigmoid(c), -c)
 OWN = [HINGE, ABSOLUTE, EXPONENTIAL, PEARSON_CODING, PROBABILITY, KL_TRAINED]
 
 
@@ -273,3 +274,12 @@ def test_the_counterexample_is_one():
     p, q = ratio / (1 + ratio), 1 / (1 + ratio)
     outputs, _ = optimal_critic(MINIMAX, [p, 1 - p], [q, 1 - q])
     assert abs(outputs[0] - float(sp.log(ratio) + 1)) == pytest.approx(1, abs=1e-6)
+
+
+def test_infimum_that_is_not_attained_is_told_from_a_plateau():
+    """u sigmoid(-C) + sigmoid(C) has its minimum at infinity, a hinge beyond its margin at the margin."""
+    outputs, value = optimal_critic(RUNS_OFF, [0.25, 0.75], [0.75, 0.25])
+    assert list(outputs) == [-np.inf, np.inf] and value == pytest.approx(0.5)
+    assert verify(RUNS_OFF).checks
+    outputs, value = optimal_critic(HINGE, [1, 0], [0, 1])
+    assert np.isfinite(outputs).all() and value == 0

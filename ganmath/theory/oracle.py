@@ -125,11 +125,21 @@ class _Objective:
         with mpmath.extradps(15):
             candidates = [_golden(lambda x: self(a, b, x), left, right)]
             candidates += [(left, self(a, b, left)), (right, self(a, b, right))]
+            best = min(candidates, key=lambda found: (found[1], abs(found[0])))
             for end in (self.low, self.high):
                 if np.isinf(end):
-                    candidates.append((mpmath.mpf(end), self._at_infinity(a, b, mpmath.sign(end))))
-            # an infinite output is reported only where no finite one is as good
-            return min(candidates, key=lambda found: (found[1], abs(found[0])))
+                    infimum = self._at_infinity(a, b, mpmath.sign(end))
+                    # an infinite output is reported only where no finite one is as good
+                    if infimum < best[1] or (infimum == best[1] and not self._attained(a, b, end, infimum)):
+                        best = mpmath.mpf(end), infimum
+            return best
+
+    def _attained(self, a: mpmath.mpf, b: mpmath.mpf, end: float, infimum: mpmath.mpf) -> bool:
+        """Whether the objective has reached its limit already, and not only up to rounding."""
+        if self.low < 0 < self.high and self(a, b, mpmath.mpf(0)) <= infimum:
+            return True
+        with mpmath.workdps(1000):  # shows exp(-1000)
+            return bool(self(a, b, mpmath.sign(end) * 1000) <= infimum)
 
     def _at_infinity(self, a: mpmath.mpf, b: mpmath.mpf, sign: int) -> mpmath.mpf:
         """Limit of the objective as C runs to an infinite end, -oo where it falls without bound."""
