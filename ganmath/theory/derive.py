@@ -115,15 +115,10 @@ class Derivation:
     def _repr_markdown_(self) -> str:
         lines = [f"**Derivation: {self.loss.title or self.loss.label}**"]
         for number, step in enumerate(self.steps, 1):
-            lines += [
-                "",
-                f"{number}. {step.title} *({step.check})*",
-                "",
-                "   $$",
-                f"   {step.latex}",
-                "   $$",
-            ]
-            lines += ["", f"   {step.remark}"] if step.remark else []
+            inside = " " * len(f"{number}. ")  # Markdown's indent of what belongs to the item
+            lines += ["", f"{number}. {step.title} *({step.check})*", ""]
+            lines += [f"{inside}{line}" for line in ("$$", step.latex, "$$")]
+            lines += ["", f"{inside}{step.remark}"] if step.remark else []
         return "\n".join(lines)
 
 
