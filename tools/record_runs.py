@@ -1,119 +1,107 @@
-"""Train losses x data sets x seeds, and write one record and one sample grid for each run.
+"""Train losses on image data sets over seeds and write a run record and a sample grid for each.
 
-Usage: python tools/record_runs.py --losses minimax nonsaturating --data mnist fashion-mnist \
-           --seeds 0 1 2 --steps 20000 --out book/records/runs
+    python tools/record_runs.py --losses minimax nonsaturating --data mnist --seeds 0 1 2 --steps 15000
 
-A run whose record exists is skipped, so the command can be given again after an interruption.
-Record: settings, environment, timing, history of 200 points; Fréchet distance in classifier features
-of 10,000 samples to the test set, class counts, KL to uniform, confidence. A run that diverges is
-recorded as such, with the metrics of its last good state.
+Runs on the GPU where there is one. Several runs share it through --jobs processes. Each record
+(JSON) and its grid of 64 samples (PNG) are written as soon as the run ends, so an interrupted grid of
+runs keeps what is done. A run that diverges is recorded as diverged, with the state it reached.
 """
 
 import argparse
-from itertools import product
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from PIL import Image
-
-import ganmath as gm
-from ganmath.metrics import class_balance, features, frechet_distance
-from ganmath.networks import dcgan_discriminator, dcgan_generator
-from ganmath.records import save_record, summarise
-
-SAMPLES = 10_000
+BOOK = Path(__file__).parent.parent / "book"
 
 
-def sample_grid(images: torch.Tensor, path: Path, side: int = 8) -> None:
-    """side x side images (N, C, H, W) in [-1, 1] as one PNG of 16 grey levels (64 colours)."""
-    _, c, h, w = images.shape
-    levels = images[: side * side].float().cpu().clamp(-1, 1).add(1).mul(127.5).round().byte()
-    tiles = levels.reshape(side, side, c, h, w).permute(0, 3, 1, 4, 2).reshape(side * h, side * w, c)
-    picture = Image.fromarray(tiles.squeeze(-1).numpy())
-    picture.quantize(16 if c == 1 else 64).save(path, optimize=True)
+def name_of(loss: str, data: str, seed: int, kind: str) -> str:
+    """Name of a record, such as nonsaturating-mnist-cuda-seed0."""
+    return f"{loss}-{data}-{kind}-seed{seed}"
 
 
-def measure(images: torch.Tensor, name: str, reference: np.ndarray) -> dict[str, Any]:
-    """The metrics of a record, on samples (N, 1, 28, 28)."""
-    balance = class_balance(images, name)
+def record_run(loss: str, data: str, seed: int, steps: int, width: int, out: Path) -> str:
+    """Train once and write the record and the grid; returns a line about the run."""
+    import torch
+
+    import ganmath as gm
+    from ganmath.records import save_record, summarise
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cpu":
+        torch.set_num_threads(max(1, torch.get_num_threads() // 2))
+    train = gm.load(data, split="train", device=device)
+    generator = gm.networks.dcgan_generator(train.shape, width=width)
+    critic = gm.networks.dcgan_discriminator(train.shape, width=width)
+    stopped = None
+    try:
+        run = gm.fit(
+            gm.losses[loss], train, generator, critic, steps=steps, seed=seed, device=device, progress=False
+        )
+    except gm.TrainingDiverged as error:
+        run, stopped = error.run, str(error)
+    record: dict[str, Any] = {
+        **run.record,
+        "loss": loss,
+        "data": data,
+        "seed": seed,
+        "diverged": stopped,
+        "history": summarise(run.history),
+        "metrics": metrics(run, data, device),
+    }
+    name = name_of(loss, data, seed, device)
+    save_record(record, out / f"{name}.json")
+    image = gm.plots.image_grid(run.sample(64), columns=16, alt="samples")
+    (out / f"{name}.png").write_bytes(image.png)
+    line = ", ".join(f"{k} {v:.4g}" for k, v in record["metrics"].items() if isinstance(v, float))
+    return f"{name}: {record['seconds']:.0f} s, {record['images_per_second']:.0f} images/s, {line}"
+
+
+def metrics(run: Any, data: str, device: str) -> dict[str, Any]:
+    """Measures of 10,000 samples against the 10,000 test images, where the data set has a classifier."""
+    import torch
+
+    import ganmath as gm
+
+    if data not in gm.metrics.CLASSIFIERS:
+        return {}
+    samples = run.sample(10_000)
+    test = gm.load(data, split="test", device=device)
+    balance = gm.metrics.class_balance(samples, data)
+    train = gm.load(data, split="train", device=device)
+    other = train.batch(torch.arange(10_000, device=device))
     return {
-        "frechet_classifier_distance": frechet_distance(features(images, name), reference),
-        "samples": len(images),
-        "class_counts": balance.counts.tolist(),
-        "kl_to_uniform": balance.kl,
+        "frechet_classifier_distance": gm.metrics.frechet_classifier_distance(samples, test, data),
+        "frechet_of_training_images": gm.metrics.frechet_classifier_distance(other, test, data),
+        "class_counts": [int(count) for count in balance.counts],
+        "class_kl": balance.kl,
+        "classes": balance.classes,
         "confidence": balance.confidence,
+        "samples": 10_000,
     }
 
 
-def run_one(loss_name: str, data: gm.data.Dataset, seed: int, options: argparse.Namespace) -> dict:
-    """Train once; the record without its measurements, and the run under "run"."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        networks = (
-            dcgan_generator(data.shape, latent=options.latent, width=options.width),
-            dcgan_discriminator(data.shape, width=options.width, norm=options.norm),
-        )
-    diverged = None
-    try:
-        run = gm.fit(
-            gm.losses[loss_name],
-            data,
-            *networks,
-            steps=options.steps,
-            batch_size=options.batch_size,
-            seed=seed,
-            progress=options.progress,
-            log_every=100,
-        )
-    except gm.TrainingDiverged as error:
-        run, diverged = error.run, str(error)
-    history = summarise(run.history) if run.step else {}
-    return {"run": run, "record": {**run.record, "diverged": diverged, "history": history}}
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--losses", nargs="+", required=True)
-    parser.add_argument("--data", nargs="+", required=True, choices=["mnist", "fashion-mnist"])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--steps", type=int, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--batch-size", type=int, default=64)
+    """Parse the grid of runs and go through it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--losses", nargs="+", default=["minimax", "nonsaturating", "label-smoothing", "lsgan"]
+    )
+    parser.add_argument("--data", nargs="+", default=["mnist", "fashion-mnist"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--steps", type=int, default=15_000)
     parser.add_argument("--width", type=int, default=64)
-    parser.add_argument("--latent", type=int, default=64)
-    parser.add_argument("--norm", default="batch", choices=["batch", "none", "spectral"])
-    parser.add_argument("--sample", action="store_true", help="the embedded sample of Fashion-MNIST")
-    parser.add_argument("--progress", action="store_true")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    for name in options.data:
-        load = {"device": options.device, "sample": options.sample}
-        data, test = gm.load(name, "train", **load), gm.load(name, "test", **load)
-        reference = features(test, name)
-        # what a perfect generator would score: as many real training images as there are samples
-        floor = frechet_distance(features(data.images[:SAMPLES], name), reference)
-        for loss_name, seed in product(options.losses, options.seeds):
-            stem = f"{name}-{loss_name}-seed{seed}"
-            if (options.out / f"{stem}.json").exists():
-                print(f"{stem}: recorded already", flush=True)
-                continue
-            done = run_one(loss_name, data, seed, options)
-            images = done["run"].sample(SAMPLES, seed=seed)
-            metrics = measure(images, name, reference)
-            metrics["frechet_classifier_distance_of_training_images"] = floor
-            sample_grid(images, options.out / f"{stem}.png")
-            record = {**done["record"], "loss": loss_name, "seed": seed, "metrics": metrics}
-            save_record(record, options.out / f"{stem}.json")
-            print(
-                f"{stem}: distance {metrics['frechet_classifier_distance']:.2f} (real images "
-                f"{floor:.2f}), KL {metrics['kl_to_uniform']:.3f}, "
-                f"{record['images_per_second']:.0f} images/s, {record['seconds']:.0f} s"
-                + (" DIVERGED" if record["diverged"] else ""),
-                flush=True,
-            )
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=BOOK / "records")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    grid = [(loss, data, seed) for data in args.data for seed in args.seeds for loss in args.losses]
+    context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
+    with ProcessPoolExecutor(args.jobs, mp_context=context) as pool:
+        futures = [pool.submit(record_run, *point, args.steps, args.width, args.out) for point in grid]
+        for future in as_completed(futures):
+            print(future.result(), flush=True)
 
 
 if __name__ == "__main__":
