@@ -397,9 +397,9 @@ def _estimate_is_a_bound() -> str:
 
 
 _estimate = (
-    r"\widehat{\mathrm{JS}}(C) = \log 2 - \tfrac{1}{2} L_D(C) = "
+    r"\begin{aligned} \widehat{\mathrm{JS}}(C) &= \log 2 - \tfrac{1}{2} L_D(C) \\ &= "
     + tex(add(_log2, times(_half, E(p, sp.log(_D))), times(_half, E(q, sp.log(1 - _D)))))
-    + r" \le \mathrm{JS}(p, q)"
+    + r" \le \mathrm{JS}(p, q) \end{aligned}"
 )
 
 
