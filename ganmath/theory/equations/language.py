@@ -93,9 +93,9 @@ def _divergence(key: str, command: str, separator: str) -> type:
     return type(key.replace("-", "_"), (sp.Function,), members)
 
 
-KL = _divergence("kl", r"\mathrm{KL}", "|")
-JS = _divergence("jensen-shannon", r"\mathrm{JS}", ",")
-TV = _divergence("total-variation", r"\mathrm{TV}", ",")
+KL = _divergence("kl", r"\operatorname{KL}", "|")
+JS = _divergence("jensen-shannon", r"\operatorname{JS}", ",")
+TV = _divergence("total-variation", r"\operatorname{TV}", ",")
 H2 = _divergence("squared-hellinger", r"\mathrm{H}^2", ",")
 Chi2 = _divergence("pearson-chi2", r"\chi^2", "|")
 Neyman = _divergence("neyman-chi2", r"\chi^2_{\mathrm{N}}", "|")
