@@ -25,14 +25,14 @@ _D = sp.Symbol("D", positive=True)
 _D_of_C = Known(_D, sigmoid(c))
 _D_star = Known(sp.Symbol("D^*"), p / (p + q))
 _C_star = Known(sp.Symbol("C^*"), sp.log(p / q))
-_loss_pq = add(times(p, softplus(-c)), times(q, softplus(c)))
+_integrand = add(times(p, softplus(-c)), times(q, softplus(c)))
 
 
 def _bernoulli_kl(a: sp.Expr, b: sp.Expr) -> sp.Expr:
     return a * sp.log(a / b) + (1 - a) * sp.log((1 - a) / (1 - b))
 
 
-_kl = Known(sp.Symbol(r"\mathrm{kl}(D^*\,\|\,D)"), _bernoulli_kl(p / (p + q), sigmoid(c)))
+_kl = Known(sp.Symbol(r"\,\mathrm{kl}(D^*\,\|\,D)"), _bernoulli_kl(p / (p + q), sigmoid(c)))
 
 
 # --- the game ------------------------------------------------------------------------------------
@@ -55,12 +55,11 @@ _in_logits = chain(
 
 def _slope() -> Equation:
     slope = times(add(p, q), add(sigmoid(c), times(-1, p / (p + q))))
-    middle = add(times(-1, p, sigmoid(-c)), times(q, sigmoid(c)))
-    left = rf"\frac{{\partial}}{{\partial C}}\left[{tex(_loss_pq)}\right]"
-    steps = chain("optimal_discriminator.stationarity", middle, slope, lhs=left)
+    first = add(times(-1, p, sigmoid(-c)), times(q, sigmoid(c)))
+    steps = chain("optimal_discriminator.stationarity", first, slope, lhs=r"\frac{\partial \ell}{\partial C}")
 
     def check() -> str:
-        if sp.diff(_loss_pq.doit(), c) - middle.doit() != 0:
+        if sp.diff(_integrand.doit(), c) - first.doit() != 0:
             raise EquationError("optimal_discriminator.stationarity: the derivative is another one")
         return steps.check()
 
@@ -83,7 +82,7 @@ _optimum = derived(
 
 
 def _curvature_check() -> str:
-    second = sp.diff(_loss_pq.doit(), c, 2) - _curvature_value.doit()
+    second = sp.diff(_integrand.doit(), c, 2) - _curvature_value.doit()
     if not tidy(as_exponentials(second)) == 0 or not _curvature_value.doit().is_positive:
         raise EquationError("optimal_discriminator.curvature: the second derivative is another one")
     if tidy(_curvature_value.doit().subs(c, sp.log(p / q)) - p * q / (p + q)) != 0:
@@ -94,8 +93,8 @@ def _curvature_check() -> str:
 _curvature_value = times(add(p, q), sigmoid(c), sigmoid(-c))
 _curvature = Equation(
     "optimal_discriminator.curvature",
-    rf"\frac{{\partial^2}}{{\partial C^2}}\left[{tex(_loss_pq)}\right] = {tex(_curvature_value)} > 0,"
-    rf"\qquad \text{{at }} C^*:\ {tex(p * q / (p + q))}",
+    rf"\frac{{\partial^2 \ell}}{{\partial C^2}} = {tex(_curvature_value)} > 0, \qquad "
+    rf"\frac{{\partial^2 \ell}}{{\partial C^2}}\bigg|_{{C^*}} = {tex(p * q / (p + q))}",
     _curvature_check,
     (_curvature_value,),
 )
@@ -115,24 +114,29 @@ _kl_definition = definition(
     r"\mathrm{kl}(a\,\|\,b) = " + tex(_bernoulli_kl(*sp.symbols("a b", positive=True))),
 )
 
-_excess = chain(
+_bregman = chain(
+    "optimal_discriminator.bregman",
+    _kl,
+    add(
+        softplus(c),
+        times(-1, softplus(_C_star)),
+        times(-1, _D_star, add(c, times(-1, _C_star))),
+    ),
+)
+
+_excess_steps = chain(
     "optimal_discriminator.excess",
     add(
         E(p, add(softplus(-c), times(-1, softplus(times(-1, _C_star))))),
         E(q, add(softplus(c), times(-1, softplus(_C_star)))),
     ),
-    Int(
-        times(
-            add(p, q),
-            add(
-                softplus(c),
-                times(-1, softplus(_C_star)),
-                times(-1, _D_star, add(c, times(-1, _C_star))),
-            ),
-        )
-    ),
     Int(times(add(p, q), _kl)),
-    lhs="L_D(C) - L_D(C^*)",
+)
+_excess = Equation(
+    _excess_steps.label,
+    rf"L_D(C) - L_D(C^*) = {tex(_excess_steps.sides[1])}",
+    _excess_steps.check,
+    _excess_steps.sides,
 )
 
 
@@ -148,9 +152,9 @@ def _pinsker_check() -> str:
 
 _pinsker = Equation(
     "optimal_discriminator.pinsker",
-    r"\mathrm{kl}(a\,\|\,b) \ge 2\,(a - b)^2, \qquad \text{so}\qquad "
+    r"\begin{aligned} \mathrm{kl}(a\,\|\,b) &\ge 2\,(a - b)^2 \\[0.6ex] "
     + tex(E(m, sp.Pow(add(_D_of_C, times(-1, _D_star)), 2)))
-    + r" \le \tfrac{1}{4}\left(L_D(C) - L_D(C^*)\right)",
+    + r" &\le \tfrac{1}{4}\left(L_D(C) - L_D(C^*)\right) \end{aligned}",
     _pinsker_check,
 )
 
@@ -216,7 +220,7 @@ _gaussian = derived(
 
 # --- any pointwise loss --------------------------------------------------------------------------
 
-_r, _f = sp.Symbol(r"\mathrm{real}'(C)"), sp.Symbol(r"\mathrm{fake}'(C)")
+_r, _f = sp.Symbol(r"\,\mathrm{real}'(C)"), sp.Symbol(r"\mathrm{fake}'(C)")
 _rho = Known(sp.Symbol(r"\rho(C)"), -_f / _r)
 _inverse = chain(
     "optimal_discriminator.inverse",
@@ -285,6 +289,7 @@ EQUATIONS = (
     _least,
     _kl_definition,
     _excess,
+    _bregman,
     _pinsker,
     _calibrated,
     _sample_size,
