@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ganmath import by_scale, scale
-from ganmath.records import environment, load_record, save_record, summarise
+from ganmath.records import environment, load_record, runs, save_record, summarise, table
 
 
 def test_environment_names_device_and_versions_but_no_path_or_host():
@@ -60,3 +60,23 @@ def test_scale_by_machine_and_errors(monkeypatch):
     monkeypatch.setenv("GANMATH_SCALE", "huge")
     with pytest.raises(ValueError, match="smoke, cpu, gpu"):
         scale()
+
+
+def test_table_of_recorded_runs(tmp_path):
+    """Student's interval by hand: mean 2, s = 1, n = 3, t(0.975, 2) = 4.303, half width 2.48."""
+    for seed, value in enumerate((1.0, 2.0, 3.0)):
+        record = {
+            "loss": "minimax",
+            "data": "mnist",
+            "seed": seed,
+            "metrics": {"class_kl": value},
+            "images": 640,
+            "seconds": 2.0,
+            "environment": {"device": "a GPU", "versions": {"torch": "2.11"}, "commit": "0123456789"},
+        }
+        save_record(record, tmp_path / f"minimax-mnist-cuda-seed{seed}.json")
+    assert len(runs(tmp_path, loss="minimax", seed=[0, 2])) == 2
+    assert runs(tmp_path, loss="lsgan") == []
+    text = table(runs(tmp_path), metrics=("class_kl",)).markdown
+    assert "| mnist | minimax | 2 ± 2.5 | 3 |" in text
+    assert "3 recorded runs on a GPU, 640 images and 2 s each, torch 2.11, commit 0123456." in text
