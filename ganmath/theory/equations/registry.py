@@ -80,7 +80,7 @@ def _compare(label: str, a: Any, b: Any, what: str) -> None:
 
 
 def inequality(label: str, *sides: Any) -> Equation:
-    """side <= side <= …, on 20 random pairs at 50 digits and near equality."""
+    """side <= side <= …, on 20 random pairs at 50 digits."""
     latex = r" \le ".join(tex(side) for side in sides)
 
     def check() -> str:
