@@ -272,7 +272,7 @@ _gan_lab = derived(
     lambda: _has_optimum(weighted(sp.Rational(19, 20)), _gan_lab_optimum.doit()),
 )
 
-_smoothed_optimum = times(times(7, p), sp.Pow(times(8, add(p, q)), -1))
+_smoothed_optimum = sp.factor(7 * p / (8 * (p + q)))
 _smoothed = derived(
     "optimal_discriminator.smoothed",
     r"D^*_{7/8}(x)",
