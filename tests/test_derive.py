@@ -321,3 +321,27 @@ def test_generator_loss_is_not_small_where_the_generator_is_perfect():
     saturating = to_mpmath(softplus(c)), to_mpmath(softplus(c).diff(c))
     assert saturating[0](100) == pytest.approx(100) and saturating[1](100) == pytest.approx(1)
     assert saturating[0](-100) < 1e-40 and saturating[1](-100) < 1e-40
+
+
+def test_two_open_parameters_are_derived_and_do_not_clash_with_the_variable_of_an_integral():
+    """Smoothing on both sides: D* = ((1 - s) p + t q)/(p + q); f_G is left as an integral in u, s, t."""
+    s, t = sp.symbols("s t", positive=True)
+    loss = GANLoss(
+        "two-sided",
+        real=(1 - s) * softplus(-c) + s * softplus(c),
+        fake=(1 - t) * softplus(c) + t * softplus(-c),
+        gen=softplus(-c),
+        link=sigmoid(c),
+        parameters=(
+            gm.Parameter("s", s, sp.Rational(1, 10), "s"),
+            gm.Parameter("t", t, sp.Rational(1, 5), "t"),
+        ),
+    )
+    d = derive(loss)
+    assert zero(d.optimal_discriminator - ((1 - s) * p + t * q) / (p + q))
+    assert zero(d.generator_second_derivative - (1 - s - t) / (u * (1 + u) * ((1 - s) * u + t)))
+    followed = d.generator_divergence.f
+    assert followed.free_symbols == {s, t, u}
+    at = {s: sp.Rational(1, 10), t: sp.Rational(1, 5)}
+    numbers = derive(loss.at_defaults()).generator_divergence.f
+    assert abs((followed.subs(at) - numbers).subs(u, 3).evalf(20)) < 1e-12

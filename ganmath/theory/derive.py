@@ -379,7 +379,7 @@ class _Work:
         else:
             closed = None if smooth.has(ImplicitCritic, sp.Piecewise) else _twice_integrated(smooth)
             if closed is None:
-                s = sp.Symbol("s", positive=True)
+                s = sp.Dummy("s", positive=True)
                 closed = sp.Integral((u - s) * smooth.subs(u, s), (s, 1, u))
             f = closed + kinks
         if f.has(sp.Integral):
@@ -534,8 +534,11 @@ def _twice_integrated(second: sp.Expr) -> sp.Expr | None:
     """Double antiderivative with value and slope 0 at u = 1; None where no closed form is found."""
     if not _integrable(second):
         return None
+    parts = _by_parameters(second)
+    if parts is None:
+        return None
     total = sp.S.Zero
-    for weight, part in _by_parameters(second):
+    for weight, part in parts:
         moments = [_antiderivative(part), _antiderivative(u * part)]
         if any(moment.has(sp.Integral) for moment in moments):
             return None
@@ -548,12 +551,14 @@ def _antiderivative(g: sp.Expr) -> sp.Expr:
     return sp.integrate(sp.apart(g, u) if g.is_rational_function(u) else sp.expand(g), u)
 
 
-def _by_parameters(expr: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]]:
-    """(monomial in the parameters, function of u alone), which sum to the expression."""
+def _by_parameters(expr: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]] | None:
+    """(monomial in the parameters, function of u alone), which sum to the expression, or None."""
     parameters = sorted(expr.free_symbols - {u}, key=str)
     top, bottom = sp.fraction(sp.together(expr))
-    if not parameters or bottom.has(*parameters) or not top.is_polynomial(*parameters):
+    if not parameters:
         return [(sp.S.One, expr)]
+    if bottom.has(*parameters) or not top.is_polynomial(*parameters):
+        return None  # partial fractions with symbols in the denominator do not end in useful time
     terms = sp.Poly(top, *parameters).terms()
     return [(sp.prod(x**k for x, k in zip(parameters, ks, strict=True)), w / bottom) for ks, w in terms]
 

@@ -63,6 +63,14 @@ class VerificationReport:
         lines += [f"  {k.claim}: {k.cases} cases, largest error {k.error:.1e}" for k in self.checks]
         return "\n".join(lines)
 
+    def _repr_markdown_(self) -> str:
+        lines = [f"**{self.loss}**: verified on {len(self.distributions)} pairs of distributions", ""]
+        lines += ["| compared with the search | cases | digits agreed, at least |", "|---|---|---|"]
+        # more than 15 are not told apart: how far the search got depends on the processor's rounding
+        digits = [15 if k.error == 0 else min(15, int(-mpmath.log10(k.error))) for k in self.checks]
+        lines += [f"| {k.claim} | {k.cases} | {n} |" for k, n in zip(self.checks, digits, strict=True)]
+        return "\n".join(lines)
+
 
 # --- the optimum by search -----------------------------------------------------------------------
 
