@@ -49,6 +49,11 @@ class Check:
     cases: int
     error: float
 
+    @property
+    def digits(self) -> int:
+        """Decimal digits that agree, at most 15: beyond, it depends on the processor's rounding."""
+        return 15 if self.error < 1e-15 else int(-mpmath.log10(self.error))
+
 
 @dataclass(frozen=True)
 class VerificationReport:
@@ -60,15 +65,13 @@ class VerificationReport:
 
     def __str__(self) -> str:
         lines = [f"{self.loss}: verified on {len(self.distributions)} pairs of distributions"]
-        lines += [f"  {k.claim}: {k.cases} cases, largest error {k.error:.1e}" for k in self.checks]
+        lines += [f"  {k.claim}: {k.cases} cases agree to {k.digits} digits at least" for k in self.checks]
         return "\n".join(lines)
 
     def _repr_markdown_(self) -> str:
         lines = [f"**{self.loss}**: verified on {len(self.distributions)} pairs of distributions", ""]
         lines += ["| compared with the search | cases | digits agreed, at least |", "|---|---|---|"]
-        # more than 15 are not told apart: how far the search got depends on the processor's rounding
-        digits = [15 if k.error == 0 else min(15, int(-mpmath.log10(k.error))) for k in self.checks]
-        lines += [f"| {k.claim} | {k.cases} | {n} |" for k, n in zip(self.checks, digits, strict=True)]
+        lines += [f"| {k.claim} | {k.cases} | {k.digits} |" for k in self.checks]
         return "\n".join(lines)
 
 
