@@ -295,8 +295,8 @@ def _check_increasing(
         if rho < before * (1 - mpmath.mpf(10) ** -20):
             raise NoOptimalCritic(
                 f"{label}: the second-order condition fails at C = {mpmath.nstr(x, 4)}: there the stationary "
-                f"point of u real(C) + fake(C), u = {mpmath.nstr(rho, 4)}, is not a minimum (the critic's "
-                "objective is not concave there)"
+                f"point of u real(C) + fake(C), u = {mpmath.nstr(rho, 4)}, is not a minimum (minus the "
+                "critic's loss is not concave there)"
             )
         before = max(before, rho)
     return before
