@@ -28,6 +28,17 @@ class Network(nn.Sequential):
         self.latent = latent
 
 
+class Permute(nn.Module):
+    """The input with its dimensions in another order: a view, no copy."""
+
+    def __init__(self, *order: int):
+        super().__init__()
+        self.order = order
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.permute(self.order)
+
+
 def MLP(*sizes: int, slope: float = 0.2) -> Network:
     """Multilayer perceptron with leaky ReLU between its linear layers.
 
@@ -54,7 +65,8 @@ def dcgan_generator(shape: tuple[int, int, int] = (1, 28, 28), latent: int = 64,
     top = width * 2 ** (doublings - 1)
     layers: list[nn.Module] = [
         nn.Linear(latent, 2 * top * start * start, bias=False),
-        nn.Unflatten(1, (2 * top, start, start)),  # (N, 2 top, start, start)
+        nn.Unflatten(1, (start, start, 2 * top)),
+        Permute(0, 3, 1, 2),  # (N, 2 top, start, start), channels last in memory
         nn.BatchNorm2d(2 * top),
         nn.ReLU(inplace=True),
     ]
@@ -92,8 +104,8 @@ def dcgan_discriminator(
         layers += [nn.BatchNorm2d(n_out)] if has_norm else []
         layers.append(nn.LeakyReLU(0.2, inplace=True))
         n_in, n_out = n_out, 2 * n_out
-    # (N, n, start, start) -> (N, n start^2) -> (N, 1) -> (N,)
-    layers += [nn.Flatten(), wrap(nn.Linear(n_in * start * start, 1)), nn.Flatten(0)]
+    # (N, n, start, start) -> (N, start^2 n) -> (N, 1) -> (N,)
+    layers += [Permute(0, 2, 3, 1), nn.Flatten(), wrap(nn.Linear(n_in * start * start, 1)), nn.Flatten(0)]
     spec = {"builder": "dcgan_discriminator", "shape": list(shape), "width": width, "norm": norm}
     network = Network(*layers, spec=spec)
     # spectral normalisation divides by the largest singular value, so the scale of the start is moot

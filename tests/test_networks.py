@@ -39,9 +39,9 @@ def test_first_layer_is_the_transposed_convolution_of_dcgan():
     linear = generator[0]
     convolution = torch.nn.ConvTranspose2d(5, 16, 7, bias=False)
     with torch.no_grad():
-        convolution.weight.copy_(linear.weight.view(16, 7, 7, 5).permute(3, 0, 1, 2))
+        convolution.weight.copy_(linear.weight.view(7, 7, 16, 5).permute(3, 2, 0, 1))
     expected = convolution(z[:, :, None, None])
-    assert torch.allclose(generator[1](linear(z)), expected, atol=1e-6)
+    assert torch.allclose(generator[:3](z), expected, atol=1e-6)
 
 
 def test_last_layer_is_the_convolution_of_dcgan():
@@ -49,9 +49,9 @@ def test_last_layer_is_the_convolution_of_dcgan():
     hidden = torch.randn(3, 8, 7, 7)
     convolution = torch.nn.Conv2d(8, 1, 7)
     with torch.no_grad():
-        convolution.weight.copy_(critic[-2].weight.view(1, 8, 7, 7))
+        convolution.weight.copy_(critic[-2].weight.view(1, 7, 7, 8).permute(0, 3, 1, 2))
         convolution.bias.copy_(critic[-2].bias)
-    assert torch.allclose(critic[-3:](hidden), convolution(hidden).flatten(), atol=1e-6)
+    assert torch.allclose(critic[-4:](hidden), convolution(hidden).flatten(), atol=1e-6)
 
 
 def test_initialisation_is_that_of_dcgan():
