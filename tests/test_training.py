@@ -424,7 +424,7 @@ def test_learned_critic_equals_the_log_density_ratio():
     x = torch.linspace(-1, 2, 31)[:, None]  # where both densities put mass
     error = run.critic(x).flatten() - (p.log_density(x) - q.log_density(x))
     assert error.abs().max() < 0.15
-    assert run.history["step"][-1] == 600
+    assert run.history["step"][-1] == 500
 
 
 def test_fit_critic_takes_tensors_functions_and_runs():
