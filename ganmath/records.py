@@ -159,12 +159,14 @@ def table(
     records: list[dict[str, Any]],
     metrics: tuple[str, ...] = ("frechet_classifier_distance", "class_kl", "confidence"),
 ) -> RunTable:
-    """Metrics by loss and data set: mean ± half of Student's 95 % interval over seeds.
+    """Metrics by loss and data set: mean ± half of Student's 95 % interval over seeds (one seed: none).
 
     Says below the table on which device, with how many images and at which commits it was measured.
     """
     from ganmath.plots import mean_interval
 
+    if not records:
+        return RunTable(provenance(records))
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for record in records:
         groups.setdefault((record["data"], record["loss"]), []).append(record)
@@ -173,9 +175,12 @@ def table(
     for (data, loss), members in groups.items():
         cells = []
         for metric in metrics:
-            values = np.array([[member["metrics"][metric]] for member in members])
-            mean, low, _ = (float(x[0]) for x in mean_interval(values))
-            cells.append(f"{mean:.3g} ± {mean - low:.2g}" if len(members) > 1 else f"{mean:.3g}")
+            values = np.array([member["metrics"][metric] for member in members])
+            if len(values) == 1:  # one seed has no interval
+                cells.append(f"{values[0]:.3g}")
+                continue
+            mean, low, _ = (float(x[0]) for x in mean_interval(values[:, None]))
+            cells.append(f"{mean:.3g} ± {mean - low:.2g}")
         lines.append(f"| {data} | {loss} | {' | '.join(cells)} | {len(members)} |")
     return RunTable("\n".join([*lines, "", provenance(records)]))
 

@@ -80,3 +80,17 @@ def test_table_of_recorded_runs(tmp_path):
     text = table(runs(tmp_path), metrics=("class_kl",)).markdown
     assert "| mnist | minimax | 2 ± 2.5 | 3 |" in text
     assert "3 recorded runs on a GPU, 640 images and 2 s each, torch 2.11, commit 0123456." in text
+
+
+def test_table_of_one_seed_has_no_interval_and_of_none_no_rows(tmp_path):
+    record = {
+        "loss": "lsgan",
+        "data": "mnist",
+        "metrics": {"class_kl": 0.25},
+        "images": 640,
+        "seconds": 2.0,
+        "environment": {"device": "a CPU", "versions": {"torch": "2.11"}, "commit": None},
+    }
+    save_record(record, tmp_path / "lsgan-mnist-cpu-seed0.json")
+    assert "| mnist | lsgan | 0.25 | 1 |" in table(runs(tmp_path), metrics=("class_kl",)).markdown
+    assert table([]).markdown == "No runs are recorded."
