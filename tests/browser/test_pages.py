@@ -65,7 +65,10 @@ UNSET_MATH = r"""() => {
 
 # Contrast (WCAG 2) of text against the first opaque background behind it, below 4.5.
 LOW_CONTRAST = """() => {
-  const rgb = s => (s.match(/[\\d.]+/g) || []).map(Number);
+  const rgb = s => {  // rgb(0-255) or, where colours are mixed, color(srgb 0-1)
+    const numbers = (s.match(/[\\d.]+/g) || []).map(Number);
+    return s.startsWith('color(srgb') ? numbers.map((v, i) => i < 3 ? v * 255 : v) : numbers;
+  };
   const luminance = c => c.slice(0, 3).map(v => v / 255)
     .map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
     .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
@@ -139,11 +142,12 @@ def visit(request: pytest.FixtureRequest, browser: Browser, site: str, theme: st
     page.on("websocket", lambda socket: opened.left_site.append(socket.url))
     page.on("response", lambda r: opened.failed.append(f"{r.status} {r.url}") if r.status >= 400 else None)
     page.goto(f"{site}/{request.param}", wait_until="load")
-    if page.url.startswith("http"):
-        page.wait_for_load_state("networkidle")
     if page.locator(".math").count():
         page.wait_for_function("window.MathJax?.startup?.promise !== undefined")
         page.evaluate("MathJax.startup.promise.then(() => true)")
+    page.evaluate("document.fonts.ready.then(() => true)")
+    # what scripts still ask for after the load; the state "networkidle" is not always reached
+    page.wait_for_timeout(500)
     yield opened
     context.close()
 
