@@ -142,6 +142,8 @@ def visit(request: pytest.FixtureRequest, browser: Browser, site: str, theme: st
     page.on("websocket", lambda socket: opened.left_site.append(socket.url))
     page.on("response", lambda r: opened.failed.append(f"{r.status} {r.url}") if r.status >= 400 else None)
     page.goto(f"{site}/{request.param}", wait_until="load")
+    # index.html forwards to the preface, which then sets its theme
+    page.wait_for_function("['light', 'dark'].includes(document.documentElement.dataset.theme)")
     if page.locator(".math").count():
         page.wait_for_function("window.MathJax?.startup?.promise !== undefined")
         page.evaluate("MathJax.startup.promise.then(() => true)")
