@@ -52,7 +52,8 @@ class Wasserstein:
         Parameters: p, q : array (K,), probabilities that sum to 1. Exactly one of
         positions : array (K,), the points on the line (solved exactly by quantiles), or
         cost : array (K, K), the distances d(x_i, x_j) between the points, raised here to the power
-        `order` (solved by POT's network simplex). ValueError otherwise.
+        `order` (solved by POT's network simplex; by scipy's linear programming, slower, where POT is
+        not installed). ValueError otherwise.
         """
         p, q = probabilities(p, q)
         if (positions is None) == (cost is None):
@@ -65,10 +66,7 @@ class Wasserstein:
                 f"cost must be a finite, nonnegative {p.size} x {p.size} matrix of distances, "
                 f"got shape {cost.shape}"
             )
-        # POT looks for every array library when it is imported, torch included: only here
-        from ot import emd2
-
-        return float(max(emd2(p, q, cost**self.order), 0.0)) ** (1 / self.order)
+        return float(max(_least_cost(p, q, cost**self.order), 0.0)) ** (1 / self.order)
 
     def samples(self, x: Any, y: Any, x_weights: Any = None, y_weights: Any = None) -> float:
         """Distance of two weighted samples on the line, by matching their quantiles.
@@ -162,3 +160,25 @@ def _sorted_levels(x: Any, weights: Any) -> tuple[np.ndarray, np.ndarray]:
     order = np.argsort(points, kind="stable")
     levels = np.cumsum(masses[order])
     return points[order], levels / levels[-1]
+
+
+def _least_cost(p: np.ndarray, q: np.ndarray, cost: np.ndarray) -> float:
+    """Kantorovich's linear program: the least mean cost of a coupling of p and q."""
+    try:
+        # POT looks for every array library when it is imported, torch included: only here
+        from ot import emd2
+    except ModuleNotFoundError:
+        return _by_linear_program(p, q, cost)
+    return float(emd2(p, q, cost))
+
+
+def _by_linear_program(p: np.ndarray, q: np.ndarray, cost: np.ndarray) -> float:
+    from scipy.optimize import linprog
+
+    k = p.size
+    ones = np.ones((1, k))
+    marginals = np.vstack([np.kron(np.eye(k), ones), np.kron(ones, np.eye(k))])  # row sums p, column sums q
+    solved = linprog(cost.ravel(), A_eq=marginals, b_eq=np.concatenate([p, q]), method="highs")
+    if solved.status != 0:
+        raise ArithmeticError(f"optimal transport was not solved: {solved.message}")
+    return float(solved.fun)
