@@ -179,6 +179,6 @@ def _by_linear_program(p: np.ndarray, q: np.ndarray, cost: np.ndarray) -> float:
     ones = np.ones((1, k))
     marginals = np.vstack([np.kron(np.eye(k), ones), np.kron(ones, np.eye(k))])  # row sums p, column sums q
     solved = linprog(cost.ravel(), A_eq=marginals, b_eq=np.concatenate([p, q]), method="highs")
-    if solved.status != 0:
+    if solved.fun is None:  # not solved
         raise ArithmeticError(f"optimal transport was not solved: {solved.message}")
     return float(solved.fun)
