@@ -21,7 +21,7 @@ REGISTRIES = re.compile(
         for host, domain in [
             ("py" + "pi", "org"),
             ("python" + "hosted", "org"),
-            ("registry.npm" + "js", "org"),
+            ("registry" + r"\.npm" + "js", "org"),
             ("deb" + ".debian", "org"),
         ]
     )
