@@ -1,0 +1,10 @@
+"""Sphinx extension of the book: cite_page (not written yet)."""
+
+from typing import Any
+
+from sphinx.application import Sphinx
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
