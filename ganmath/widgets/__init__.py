@@ -1,0 +1,5 @@
+"""Figures and questions that readers work with: in the page, in Jupyter and in Colab alike.
+
+Each widget is one HTML output with its script and style inside. Python draws its first state, so that
+it can be read where no script runs: in a PDF, in a notebook that is not trusted.
+"""
