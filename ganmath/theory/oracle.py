@@ -199,8 +199,9 @@ def verify(
     they disagree; NoOptimalCritic where the loss has no optimal critic.
 
     Compared are the optimal critic, the value of the critic's objective (on disjoint supports as a
-    limit), and the generator's three readings: the value of its loss with its verdict, and the
-    gradient of its step with the critic frozen.
+    limit), the value and the gradient reading of the generator's loss with their verdicts, and the
+    slope of its loss in the critic's output, on which saturation rests. Not compared: the equilibrium
+    reading.
     """
     if derivation is None:
         from ganmath.theory.derive import derive
@@ -220,6 +221,7 @@ def verify(
             work.critic_value(pair)
         work.value_verdict()
         work.gradient_verdict()
+        work.saturation()
     checks = tuple(Check(claim, *found) for claim, found in work.found.items())
     return VerificationReport(loss.label, checks, (*inside, *edge))
 
@@ -280,6 +282,11 @@ class _Claims:
         self.second = None
         if second is not None:  # its kinks are seen in the jumps of gen(C*)
             self.second = evaluator(number(second).replace(sp.DiracDelta, lambda *_: sp.S.Zero))
+        saturates = derivation.saturates
+        self.slope = None if saturates is None else evaluator(number(saturates.slope))
+        self.limits = None
+        if saturates is not None:
+            self.limits = to_mpf(number(saturates.at_zero)), to_mpf(number(saturates.at_infinity))
 
 
 class _Comparison:
@@ -475,6 +482,36 @@ class _Comparison:
             searched = -rise / to_mpf(2 * h * ratio)
             derived = self.claims.second(to_mpf(ratio))
             self.compare("second derivative f_G''", derived, searched, ratio)
+
+    def saturation(self) -> None:
+        """gen'(C*) by differences of gen at the searched critic, and the limits that it tends to."""
+        if self.claims.slope is None or self.claims.limits is None:
+            return
+        for exponent in (-40, -10, -1, 1, 10, 40):
+            ratio = sp.Rational(2) ** exponent
+            x, _ = self.optimum(ratio, sp.S.One)
+            if not mpmath.isfinite(x):
+                continue
+            h = mpmath.mpf(10) ** (-_DIGITS // 3) * (1 + abs(x))
+            below, at, above = (self.objective.gen(x + k * h) for k in (-1, 0, 1))
+            if abs(above - 2 * at + below) > mpmath.sqrt(h) * h:
+                continue  # at a kink gen has no one slope
+            derived = self.claims.slope(to_mpf(ratio))
+            self.compare("slope of the generator's loss in C", derived, (above - below) / (2 * h), ratio)
+        for ratio, end in zip(
+            (sp.Rational(2) ** -200, sp.Rational(2) ** 200), self.claims.limits, strict=True
+        ):
+            slope = self.claims.slope(to_mpf(ratio))
+            if mpmath.isinf(end):
+                settled = mpmath.sign(slope) == mpmath.sign(end) and abs(slope) > 10
+            else:  # slow where a logarithm decides, so this tells limits apart and no more
+                settled = abs(slope - end) < mpmath.mpf("0.05") * (1 + abs(end))
+            self.record(
+                "limits of that slope",
+                mpmath.mpf(0) if settled else mpmath.inf,
+                ratio,
+                f"the slope there is {mpmath.nstr(slope, 8)}, the limit said to be {mpmath.nstr(end, 8)}",
+            )
 
 
 def _softmax_gradient(weights: Vector, values: Vector) -> Vector:
