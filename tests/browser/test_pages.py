@@ -32,8 +32,10 @@ WITHOUT_NAME = """() => {
   const named = e => ['aria-label', 'alt', 'title'].some(a => (e.getAttribute(a) || '').trim())
     || (e.getAttribute('aria-labelledby') && document.getElementById(e.getAttribute('aria-labelledby')));
   const bad = [];
+  // the mark beside the book's name: the link that holds both has a text already
+  const besideText = e => e.getAttribute('alt') === '' && e.closest('a')?.textContent.trim();
   for (const e of document.querySelectorAll('img'))
-    if (!hidden(e) && !(e.getAttribute('alt') || '').trim()) bad.push(e);
+    if (!hidden(e) && !besideText(e) && !(e.getAttribute('alt') || '').trim()) bad.push(e);
   for (const e of document.querySelectorAll('svg'))
     if (!hidden(e) && !named(e) && !e.querySelector(':scope > title')
         && !(e.closest('[role="img"], button, a') && named(e.closest('[role="img"], button, a'))))
