@@ -52,4 +52,11 @@ def test_numbers_must_be_finite():
 
 def test_comments_and_indents_are_left_out():
     html = widget("toy", "", alt="A toy.").html
-    assert "note" not in html and "\nroot.title = data.x;" in html and "/*" not in html
+    assert "note" not in html and "\nroot.title=data.x;" in html and "/*" not in html
+
+
+def test_shortening_keeps_text_and_signs():
+    short = page._short_js(
+        '// a : b\nconst a = (x) => { return x - -1; };\n\n  const b = "p : q, r" + ` ${ a(1) } ; `;'
+    )
+    assert short == 'const a=(x)=>{return x - -1;};\nconst b="p : q, r" + ` ${ a(1) } ; `;'

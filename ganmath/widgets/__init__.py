@@ -3,3 +3,7 @@
 Each widget is one HTML output with its script and style inside. Python draws its first state, so that
 it can be read where no script runs: in a PDF, in a notebook that is not trusted.
 """
+
+from ganmath.widgets.sliders import Curve, Line, Panel, Point, Slider, sliders
+
+__all__ = ["Curve", "Line", "Panel", "Point", "Slider", "sliders"]

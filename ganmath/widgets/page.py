@@ -89,10 +89,17 @@ def _read(name: str, default: str | None = None) -> str:
     return default if default is not None and not path.is_file() else path.read_text("utf-8")
 
 
+_TEXT_OR_SPACE = re.compile(r"""("(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)|[ ]*([=*/<>?:;,(){}\[\]&|])[ ]*""")
+
+
 def _short_js(source: str) -> str:
-    """Without indents, blank lines and lines that are comments."""
+    """Without indents, blank lines, lines that are comments, and spaces around most operators.
+
+    Spaces beside + and - stay ("a - -b"), as does what stands in "…" and in `…`.
+    """
     lines = (line.strip() for line in source.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))
+    code = "\n".join(line for line in lines if line and not line.startswith("//"))
+    return _TEXT_OR_SPACE.sub(lambda m: m[1] or m[2], code)
 
 
 def _short_css(source: str) -> str:
