@@ -74,10 +74,11 @@ def save_record(record: dict[str, Any], path: str | os.PathLike[str]) -> Path:
 def load_record(name: str, folder: str | os.PathLike[str] | None = None) -> dict[str, Any]:
     """A record by name, such as "benchmark-training-speed".
 
-    folder: default ``records`` beside the notebook, then ``book/records`` of a source checkout.
+    folder: default ``records`` beside the notebook, then ``book/records`` of a source checkout, then
+    what the wheel carries.
     Raises: FileNotFoundError that lists the records there are; ValueError for a damaged file.
     """
-    folders = [Path(folder)] if folder else [Path("records"), *_checkout_records()]
+    folders = [Path(folder)] if folder else _record_folders()
     for place in folders:
         path = place / f"{name}.json"
         if path.is_file():
@@ -89,8 +90,9 @@ def load_record(name: str, folder: str | os.PathLike[str] | None = None) -> dict
     raise FileNotFoundError(f"no record named {name!r}; there are: {', '.join(known) or 'none'}")
 
 
-def _checkout_records() -> list[Path]:
-    return [Path(__file__).parents[1] / "book" / "records"]
+def _record_folders() -> list[Path]:
+    package = Path(__file__).parent
+    return [Path("records"), package.parent / "book" / "records", package / "_data" / "records"]
 
 
 def _version(package: str) -> str | None:
@@ -137,7 +139,7 @@ def runs(folder: str | os.PathLike[str] | None = None, **wanted: Any) -> list[di
     wanted: values of a record's top-level keys, or a collection of values. Each record gets its
     "name". folder: as in `load_record`.
     """
-    folders = [Path(folder)] if folder else [Path("records"), *_checkout_records()]
+    folders = [Path(folder)] if folder else _record_folders()
     place = next((f for f in folders if f.is_dir()), None)
     names = sorted(path.stem for path in place.glob("*-seed*.json")) if place else []
     records = [{"name": name, **load_record(name, place)} for name in names]
@@ -213,7 +215,7 @@ def samples(record: dict[str, Any], *, alt: str, folder: str | os.PathLike[str] 
     """The grid of samples stored beside a record that `runs` gave, as an image with alt text."""
     from ganmath.plots import Image
 
-    folders = [Path(folder)] if folder else [Path("records"), *_checkout_records()]
+    folders = [Path(folder)] if folder else _record_folders()
     path = next(
         (f / f"{record['name']}.png" for f in folders if (f / f"{record['name']}.png").is_file()), None
     )

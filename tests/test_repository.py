@@ -76,25 +76,37 @@ class TestFiles:
 
 def test_settings_name_no_repository_until_one_is_filled_in(tmp_path: Path) -> None:
     """A local build has no dead button; the published one has Colab's, and it points home."""
-    for folder in ("tools", "book"):
-        (tmp_path / folder).mkdir()
+    (tmp_path / "tools").mkdir()
     for name in ("_config.yml", "tools/set_repository.py"):
         (tmp_path / name).write_text((ROOT / name).read_text())
-    (tmp_path / "book" / "a.ipynb").write_text(json.dumps({"source": ['REPOSITORY = ""']}))
     settings = yaml.safe_load((tmp_path / "_config.yml").read_text())
-    assert settings["repository"]["url"] == "" == settings["launch_buttons"]["colab_url"]
+    assert settings["repository"]["url"] == settings["launch_buttons"]["colab_url"] == ""
+    assert settings["html"]["baseurl"] == ""
 
-    url = "https://github.com/OWNER/NAME"
-    command = [sys.executable, tmp_path / "tools" / "set_repository.py", url, "notebooks"]
-    subprocess.run(command, check=True)
+    url, pages = "https://github.com/OWNER/NAME", "https://OWNER.github.io/NAME"
+    command = [sys.executable, tmp_path / "tools" / "set_repository.py"]
+    assert subprocess.run([*command, url], capture_output=True).returncode == 2
+    subprocess.run([*command, url, pages, "notebooks"], check=True)
     settings = yaml.safe_load((tmp_path / "_config.yml").read_text())
     assert settings["repository"] == {"url": url, "branch": "notebooks"}
     assert settings["launch_buttons"]["colab_url"].startswith("https://")
-    assert json.loads((tmp_path / "book" / "a.ipynb").read_text()) == {"source": [f'REPOSITORY = "{url}"']}
+    assert settings["html"]["baseurl"] == f"{pages}/"
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 class TestNotebook:
+    def test_begins_with_the_install_cell_of_all(self, path: Path) -> None:
+        """Which says what to do where ganmath is missing and the copy does not know the wheel."""
+        first, source = (
+            next(c for c in json.loads(chapter.read_text())["cells"] if c["cell_type"] == "code")
+            for chapter in (CHAPTERS[0], path)
+        )
+        assert source["source"] == first["source"]
+        assert source["metadata"]["tags"] == ["install", "hide-input"] and not source["outputs"]
+        code = "".join(source["source"]).replace("%pip install -q {WHEEL}", "raise AssertionError")
+        with pytest.raises(ModuleNotFoundError, match="pip install"):
+            exec(code.replace('"ganmath"', '"absent"'), {})
+
     def test_was_executed_from_top_to_bottom(self, path: Path) -> None:
         cells = [c for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
         counts = [c["execution_count"] for c in cells if "".join(c["source"]).strip()]
