@@ -7,11 +7,12 @@ notebooks and the test that compares them read `equations`.
 from collections import Counter
 from dataclasses import dataclass
 
+from ganmath.checked import CheckedEquation
 from ganmath.names import Named
 from ganmath.theory.equations import divergences, minimax, nonsaturating, optimal_discriminator
-from ganmath.theory.equations.registry import Equation, EquationError
+from ganmath.theory.equations.registry import DEFINITION, PROVED, Equation, EquationError
 
-__all__ = ["CheckReport", "Equation", "EquationError", "check_all", "equation", "equations"]
+__all__ = ["CheckReport", "Equation", "EquationError", "check_all", "checked", "equation", "equations"]
 
 _chapters = (divergences, optimal_discriminator, minimax, nonsaturating)
 
@@ -22,7 +23,12 @@ equations: Named = Named(
 
 
 def equation(label: str) -> Equation:
-    """The registered equation of a label such as "minimax.reduction"; KeyError with the nearest ones."""
+    """The registered equation of a label such as "minimax.reduction".
+
+    Its `.latex` is what the page shows, `.sides` are the sympy objects and `.sympy` Python source that
+    gives them back, `.check()` runs the check and returns how the equation is known.
+    Raises: KeyError with the nearest labels for an unknown one.
+    """
     return equations[label]
 
 
@@ -55,3 +61,26 @@ def check_all(labels: list[str] | None = None) -> CheckReport:
         except EquationError as error:
             failures[label] = str(error)
     return CheckReport(evidence, failures)
+
+
+def checked(report: CheckReport) -> list[CheckedEquation]:
+    """The equations that a report found to hold, as ``_data/equations.json`` lists them.
+
+    Raises: EquationError that names those that fail.
+    """
+    if report.failures:
+        raise EquationError("; ".join(report.failures.values()))
+    module_of = {entry.label: chapter.__name__ for chapter in _chapters for entry in chapter.EQUATIONS}
+    kinds = {PROVED: "proved", DEFINITION: "definition"}
+    return [
+        CheckedEquation(
+            label=label,
+            chapter=label.split(".")[0].replace("_", "-"),
+            latex=equations[label].latex,
+            kind=kinds.get(evidence, "digits"),
+            evidence=evidence,
+            sympy=equations[label].sympy,
+            module=module_of[label],
+        )
+        for label, evidence in report.evidence.items()
+    ]

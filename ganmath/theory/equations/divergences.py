@@ -5,6 +5,7 @@ the integrals that define them, at 50 digits.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -254,7 +255,12 @@ def _against_integral(key: str) -> Any:
 
 def _normal_line(key: str, name: str, condition: str = "") -> Equation:
     latex = f"{name} = {tex(_normal_forms[key])}{condition}"
-    return numeric(f"closed form of {key}", latex, lambda: _against_integral(key))
+    return numeric(
+        f"closed form of {key}",
+        latex,
+        lambda: _against_integral(key),
+        lines=((name, (_plain(_normal_forms[key]),)),),
+    )
 
 
 _d, _s = sp.Symbol("d", real=True), sp.Symbol("s", positive=True)
@@ -403,26 +409,28 @@ _estimate = (
 )
 
 
+_hellinger = chain(
+    "H2",
+    H2(p, q),
+    times(_half, Int((sp.sqrt(p) - sp.sqrt(q)) ** 2)),
+    add(1, times(-1, Int(sp.sqrt(p * q)))),
+)
+
 EQUATIONS = (
     definition(
         "divergences.f_divergence",
         rf"{_D_f} = {tex(E(q, _f(p / q)))} = {tex(Int(times(q, _f(p / q))))}",
+        D_f=E(q, _f(p / q)),
     ),
     stack(
         "divergences.named",
         chain("KL", KL(p, q), Int(times(p, sp.log(p / q)))),
         chain("JS", JS(p, q), add(times(_half, KL(p, m)), times(_half, KL(q, m)))),
         chain("TV", TV(p, q), times(_half, Int(sp.Abs(p - q)))),
-        Equation(
-            "H2",
-            rf"{tex(H2(p, q))} = {tex(times(_half, Int((sp.sqrt(p) - sp.sqrt(q)) ** 2)))}"
+        replace(
+            _hellinger,
+            latex=rf"{tex(H2(p, q))} = {tex(times(_half, Int((sp.sqrt(p) - sp.sqrt(q)) ** 2)))}"
             rf" = {tex(add(1, times(-1, Int(sp.sqrt(sp.Mul(p, q, evaluate=False), evaluate=False)))))}",
-            chain(
-                "H2",
-                H2(p, q),
-                times(_half, Int((sp.sqrt(p) - sp.sqrt(q)) ** 2)),
-                add(1, times(-1, Int(sp.sqrt(p * q)))),
-            ).check,
         ),
         chain("Pearson", Chi2(p, q), Int((p - q) ** 2 / q)),
         chain("Neyman", Chi2(q, p), Int((p - q) ** 2 / p)),
@@ -461,6 +469,7 @@ EQUATIONS = (
         "divergences.series",
         rf"\varphi(t) = {tex(_phi)} = \sum_{{k=1}}^{{\infty}} \frac{{t^{{2k}}}}{{2k\,(2k - 1)}}",
         _phi_minus_series,
+        lines=((r"\varphi(t)", (_phi,)),),
     ),
     stack(
         "divergences.order",
@@ -495,9 +504,17 @@ EQUATIONS = (
     stack(
         "divergences.normal_distances",
         numeric("W2", r"W_2(p, q)^2 = (\mu_p - \mu_q)^2 + (\sigma_p - \sigma_q)^2", _w2_difference),
-        numeric("W1", rf"W_1(p, q) = {tex(_w1)}", _w1_difference),
         numeric(
-            "TV", rf"\mathrm{{TV}}(p, q) = {tex(_tv)}\quad\text{{if }}\sigma_p = \sigma_q", _tv_difference
+            "W1",
+            rf"W_1(p, q) = {tex(_w1)}",
+            _w1_difference,
+            lines=(("W_1(p, q)", (_plain(_w1),)),),
+        ),
+        numeric(
+            "TV",
+            rf"\mathrm{{TV}}(p, q) = {tex(_tv)}\quad\text{{if }}\sigma_p = \sigma_q",
+            _tv_difference,
+            lines=((r"\mathrm{TV}(p, q)", (_plain(_tv),)),),
         ),
     ),
     definition(

@@ -18,6 +18,7 @@ from ganmath.theory.equations.registry import (
     definition,
     derived,
     inequality,
+    objectives,
     stack,
 )
 from ganmath.theory.expression import as_exponentials, c, p, q, sigmoid, softplus, u
@@ -26,6 +27,7 @@ from ganmath.theory.optimum import tidy
 _loss = losses["minimax"]
 _log2 = sp.log(2)
 _D = sp.Symbol("D(x)")
+_value = add(E(p, sp.log(_D)), E(q, sp.log(1 - _D)))
 _objective = add(times(p, softplus(-c)), times(q, softplus(c)))
 _pointwise = add(times(p, sp.log(p / (p + q))), times(q, sp.log(q / (p + q))))
 
@@ -81,14 +83,15 @@ def _dirac_step() -> bool:
 EQUATIONS = (
     definition(
         "minimax.game",
-        r"\min_G\,\max_D\ V(D, G), \qquad V(D, G) = " + tex(add(E(p, sp.log(_D)), E(q, sp.log(1 - _D)))),
+        r"\min_G\,\max_D\ V(D, G), \qquad V(D, G) = " + tex(_value),
+        V=_value,
     ),
     stack(
         "minimax.logits",
         chain("minimax.logits", sp.log(sigmoid(c)), -softplus(-c)),
         chain("minimax.logits", sp.log(1 - sigmoid(c)), -softplus(c)),
     ),
-    definition("minimax.losses", _loss.latex()),
+    definition("minimax.losses", _loss.latex(), **objectives(_loss)),
     derived(
         "minimax.stationarity",
         rf"\frac{{\partial}}{{\partial C}}\left({tex(_objective)}\right)",

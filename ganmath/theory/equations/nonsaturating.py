@@ -24,7 +24,7 @@ from ganmath.theory.equations.language import (
     prove_equal,
     times,
 )
-from ganmath.theory.equations.registry import Equation, chain, definition, derived, stack
+from ganmath.theory.equations.registry import Equation, chain, definition, derived, objectives, stack
 from ganmath.theory.expression import as_exponentials, c, p, q, sigmoid, softplus, u
 from ganmath.theory.loss import GANLoss, Parameter
 from ganmath.theory.optimum import optimum, tidy
@@ -104,7 +104,7 @@ def _smoothed_value() -> bool:
 
 
 EQUATIONS = (
-    definition("nonsaturating.losses", _loss.latex()),
+    definition("nonsaturating.losses", _loss.latex(), **objectives(_loss)),
     stack(
         "nonsaturating.weights",
         _claim(r"\frac{d}{dC}\left(-\log D\right)", -sigmoid(-c), lambda: _loss.gen.diff(c)),
@@ -186,7 +186,7 @@ EQUATIONS = (
             lambda: divergences["kl"].slope_at_infinity is sp.oo,
         ),
     ),
-    definition("nonsaturating.smoothed_losses", _smoothed.latex()),
+    definition("nonsaturating.smoothed_losses", _smoothed.latex(), **objectives(_smoothed)),
     stack(
         "nonsaturating.smoothed_optimum",
         _claim("D^*(x)", times(1 - _s, p, 1 / (p + q)), lambda: derive(_smoothed).optimal_discriminator),

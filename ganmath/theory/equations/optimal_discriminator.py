@@ -37,9 +37,11 @@ _kl = Known(sp.Symbol(r"\,\mathrm{kl}(D^*\,\|\,D)"), _bernoulli_kl(p / (p + q), 
 
 # --- the game ------------------------------------------------------------------------------------
 
+_value_of_D = add(E(p, sp.log(_D)), E(q, sp.log(add(1, -_D))))
 _value = definition(
     "optimal_discriminator.value",
-    r"\min_G \max_D V(D, G), \qquad V(D, G) = " + tex(add(E(p, sp.log(_D)), E(q, sp.log(add(1, -_D))))),
+    r"\min_G \max_D V(D, G), \qquad V(D, G) = " + tex(_value_of_D),
+    V=_value_of_D,
 )
 
 _in_logits = chain(
@@ -109,9 +111,9 @@ _least = chain(
 
 # --- distance from the optimum -------------------------------------------------------------------
 
+_kl_of_a_b = _bernoulli_kl(*sp.symbols("a b", positive=True))
 _kl_definition = definition(
-    "optimal_discriminator.kl",
-    r"\mathrm{kl}(a\,\|\,b) = " + tex(_bernoulli_kl(*sp.symbols("a b", positive=True))),
+    "optimal_discriminator.kl", r"\mathrm{kl}(a\,\|\,b) = " + tex(_kl_of_a_b), kl=_kl_of_a_b
 )
 
 _bregman = chain(

@@ -8,7 +8,10 @@ from typing import Any
 import mpmath
 import sympy as sp
 
-from ganmath.theory.equations.language import evaluate, prove_equal, random_pair, tex
+from ganmath.theory.equations.language import E, add, evaluate, prove_equal, random_pair, tex
+from ganmath.theory.equations.source import source
+from ganmath.theory.expression import p, q
+from ganmath.theory.loss import GANLoss
 
 PROVED = "proved by sympy"
 FIFTY = "to 50 digits on 20 random pairs of distributions"
@@ -27,13 +30,25 @@ class Equation:
     """A display equation of the book.
 
     label: "chapter.name"; latex: what the page shows; check: called with no argument, returns how the
-    equation is known (one of the strings above) or raises EquationError; sides: the sympy objects.
+    equation is known (one of the strings above, or "to 30 digits") or raises EquationError; sides: the
+    sympy objects, in the functions of `ganmath.theory.equations.language`; lines: the sides of each line
+    of a display, after the LaTeX of a left side that is a name ("" where the first side is one).
     """
 
     label: str
     latex: str
     check: Callable[[], str]
     sides: tuple[Any, ...] = ()
+    lines: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.sides and not self.lines:
+            object.__setattr__(self, "lines", (("", self.sides),))
+
+    @property
+    def sympy(self) -> str | None:
+        """Python source that gives the sides back when run; None where they are no sympy objects."""
+        return source(self.lines) if self.lines else None
 
     def _repr_latex_(self) -> str:
         return f"$$\n{self.latex}\n$$"
@@ -58,7 +73,7 @@ def chain(label: str, *sides: Any, lhs: str | None = None) -> Equation:
             return DEFINITION
         return PROVED if all(way == PROVED for way in ways) else FIFTY
 
-    return Equation(label, latex, check, sides)
+    return Equation(label, latex, check, sides, ((lhs or "", sides),))
 
 
 def _equal(label: str, left: Any, right: Any) -> str:
@@ -95,9 +110,20 @@ def inequality(label: str, *sides: Any) -> Equation:
     return Equation(label, latex, check, sides)
 
 
-def definition(label: str, latex: str, *sides: Any) -> Equation:
-    """A definition: nothing to check but that its LaTeX is printed from the object it defines."""
-    return Equation(label, latex, lambda: DEFINITION, sides)
+def definition(label: str, latex: str, **named: Any) -> Equation:
+    """A definition: nothing to check but that its LaTeX is printed from the object it defines.
+
+    named: the sympy objects that it defines, by name.
+    """
+    lines = tuple((name, (side,)) for name, side in named.items())
+    return Equation(label, latex, lambda: DEFINITION, tuple(named.values()), lines)
+
+
+def objectives(loss: GANLoss) -> dict[str, sp.Expr]:
+    """L_D and L_G of a loss, as expectations."""
+    critic = add(E(p, loss.real), E(q, loss.fake))
+    generator = E(q, loss.gen)
+    return {"L_D": critic, "L_G": add(generator, E(p, loss.gen_real)) if loss.needs_real else generator}
 
 
 def derived(label: str, name: str, expr: sp.Expr, claim: Callable[[], bool]) -> Equation:
@@ -111,11 +137,20 @@ def derived(label: str, name: str, expr: sp.Expr, claim: Callable[[], bool]) -> 
             raise EquationError(f"{label}: {name} is not {sp.sstr(expr)}")
         return PROVED
 
-    return Equation(label, f"{name} = {tex(expr)}", check, (expr,))
+    return Equation(label, f"{name} = {tex(expr)}", check, (expr,), ((name, (expr,)),))
 
 
-def numeric(label: str, latex: str, difference: Callable[[], Any], digits: int = _DIGITS) -> Equation:
-    """An equation known to `digits` digits: `difference` returns |left - right| at that precision."""
+def numeric(
+    label: str,
+    latex: str,
+    difference: Callable[[], Any],
+    digits: int = _DIGITS,
+    lines: tuple[tuple[str, tuple[Any, ...]], ...] = (),
+) -> Equation:
+    """An equation known to `digits` digits: `difference` returns |left - right| at that precision.
+
+    lines: names and sympy objects, as in `Equation`, where `difference` evaluates such.
+    """
 
     def check() -> str:
         with mpmath.workdps(digits + 15):
@@ -124,7 +159,7 @@ def numeric(label: str, latex: str, difference: Callable[[], Any], digits: int =
                 raise EquationError(f"{label}: both sides differ by {mpmath.nstr(gap, 5)}")
         return f"to {digits} digits"
 
-    return Equation(label, latex, check)
+    return Equation(label, latex, check, tuple(side for _, sides in lines for side in sides), lines)
 
 
 def stack(label: str, *lines: Equation) -> Equation:
@@ -141,4 +176,5 @@ def stack(label: str, *lines: Equation) -> Equation:
 
     rows = r" \\[0.6ex] ".join(aligned(line.latex) for line in lines)
     sides = tuple(side for line in lines for side in line.sides)
-    return Equation(label, rf"\begin{{aligned}} {rows} \end{{aligned}}", check, sides)
+    named = tuple(row for line in lines for row in line.lines)
+    return Equation(label, rf"\begin{{aligned}} {rows} \end{{aligned}}", check, sides, named)
