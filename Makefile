@@ -21,7 +21,7 @@ help:
 	@echo "make test       install, lint, type-check, build, and run every test and every chapter"
 	@echo "make notebooks  execute the chapters at this machine's scale and store their outputs"
 	@echo "                (one of them: make notebooks CHAPTERS=book/minimax.ipynb)"
-	@echo "make equations  write the registered equations into the chapters"
+	@echo "make equations  write the registered equations into the chapters and their list into the package"
 	@echo "make format     format the code"
 	@echo "make lock       renew requirements.lock"
 	@echo "make clean      remove everything that was built (not $(VENV))"

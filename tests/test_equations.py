@@ -39,6 +39,7 @@ def _tool():
 
 
 tool = _tool()
+LATEX = {label: entry.latex for label, entry in equations.items()}
 
 
 @pytest.mark.parametrize("label", equations)
@@ -131,8 +132,8 @@ def test_book_displays_every_registered_equation_once_and_no_other(monkeypatch, 
 
 def test_changed_character_in_a_chapter_is_found():
     text = f"$$\n{equations['minimax.reduction'].latex}\n$$ (minimax.reduction)"
-    assert tool.rewritten(text, "here") == (text, ["minimax.reduction"], [])
-    new, _, _ = tool.rewritten(text.replace("- 2", "+ 2"), "here")
+    assert tool.rewritten(text, "here", LATEX) == (text, ["minimax.reduction"], [])
+    new, _, _ = tool.rewritten(text.replace("- 2", "+ 2"), "here", LATEX)
     assert new == text
 
 
@@ -147,7 +148,7 @@ def test_changed_character_in_a_chapter_is_found():
     ],
 )
 def test_unregistered_display_equation_is_found(text):
-    assert tool.rewritten(text, "here")[2]
+    assert tool.rewritten(text, "here", LATEX)[2]
 
 
 def test_every_markdown_display_is_seen_by_the_tool():

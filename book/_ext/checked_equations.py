@@ -77,18 +77,21 @@ def chip(row: CheckedEquation, href: str) -> str:
 
 
 def count_sentence(rows: list[CheckedEquation], displayed: int) -> str:
-    """ "70 of 70 displayed equations are checked: 52 proved by sympy, …"."""
-    counts = Counter(row.evidence for row in rows)
-    ways = [f"{n} {way}{'s' if way == 'definition' and n > 1 else ''}" for way, n in counts.most_common()]
+    """ "70 of 70 displayed equations are checked: 52 proved by sympy, …", strongest evidence first."""
+    order = ("proved", "digits", "definition")
+    counts = Counter((order.index(row.kind), row.evidence) for row in rows)
+    ways = [
+        f"{n} {way}{'s' if way == 'definition' and n > 1 else ''}" for (_, way), n in sorted(counts.items())
+    ]
     return f"{len(rows)} of {displayed} displayed equations are checked: {', '.join(ways)}."
 
 
 def source_link(row: CheckedEquation, repository: str, branch: str) -> str:
-    """HTML that names the file and label of the check, a link where the repository has an address."""
+    """HTML that names the label and the file of the check, a link where the repository has an address."""
     text = f"<code>{row.path}</code>"
     if repository:
         text = f'<a href="{escape(f"{repository}/blob/{branch}/{row.path}")}">{text}</a>'
-    return f"checked in {text} under <code>{row.label}</code>"
+    return f"<code>{row.label}</code> in {text}"
 
 
 def copy_buttons(row: CheckedEquation) -> str:
@@ -145,7 +148,12 @@ class CheckedEquations(SphinxDirective):
 
     def _number(self, row: CheckedEquation) -> nodes.Node:
         number = addnodes.pending_xref(
-            "", nodes.literal("", row.label), refdomain="math", reftype="eq", reftarget=row.label, refwarn=True
+            "",
+            nodes.literal("", row.label),
+            refdomain="math",
+            reftype="eq",
+            reftarget=row.label,
+            refwarn=True,
         )
         number["refdoc"] = self.env.docname
         return number
