@@ -13,6 +13,7 @@ _homes = {
     "ganmath.theory.loss": ["GANLoss", "Parameter"],
     "ganmath.theory.catalogue": ["losses"],
     "ganmath.theory.derive": ["derive", "Derivation", "NoOptimalCritic"],
+    "ganmath.theory.fgan": ["fgan"],
     "ganmath.theory.divergence": ["divergences", "FDivergence", "Normal", "Uniform", "PointMass"],
     "ganmath.theory.oracle": ["verify", "VerificationError"],
     "ganmath.theory.equations": ["equation"],

@@ -97,6 +97,41 @@ def test_gradient_reading_of_generator_losses_on_a_logistic_critic(generator, ex
     assert (d.generator_divergence is None) == bool(expected.subs(u, 2) < 0)
 
 
+def test_alpha_loss_measures_the_arimoto_divergence_for_every_alpha():
+    """D* = p^a / (p^a + q^a) and, zero-sum, what is measured is what is followed (Kurri et al. 2021)."""
+    d = derive(gm.losses["alpha"])
+    a = d.loss.parameters[0].symbol
+    assert zero(d.optimal_critic - a * sp.log(u))
+    for read in (d.critic_divergence, d.generator_divergence):
+        assert (read.name, read.scale, read.parameters) == ("Arimoto", 1, (("alpha", a),))
+    assert zero(d.critic_divergence.offset - a / (a - 1) * (2 - 2 ** (1 / a)))
+    at_half = derive(gm.losses["alpha"](alpha=half))
+    assert (at_half.critic_divergence.name, at_half.critic_divergence.scale) == ("squared Hellinger", 2)
+
+
+def test_lecam_regularised_wasserstein_critic_measures_le_cam():
+    """E_p C* - E_q C* = (1/(2 lambda) - a) Delta (Tseng et al. 2021); its value, too, is in Delta."""
+    d = derive(gm.losses["lecam"])
+    weight, anchor = (x.symbol for x in d.loss.parameters)
+    assert d.critic_divergence.name == "Le Cam"
+    gap = (u - 1) * d.optimal_critic  # E_p C* - E_q C* as an f-divergence
+    assert zero(gap - (1 / (2 * weight) - anchor) * (u - 1) ** 2 / (u + 1))
+    assert zero(d.critic_divergence.scale - (1 - 2 * weight * anchor) ** 2 / (4 * weight))
+
+
+def test_energies_are_low_on_real_data():
+    d = derive(gm.losses["ebgan"])
+    m = d.loss.parameters[0].symbol
+    assert [d.optimal_critic.subs(u, x) for x in (half, 2)] == [m, 0]
+    assert (d.critic_divergence.name, d.critic_divergence.scale) == ("total variation", m)
+
+
+def test_boundary_seeking_step_follows_no_divergence():
+    d = derive(gm.losses["boundary-seeking"])
+    assert d.generator_divergence is None and "negative" in d.why_not
+    assert zero(d.generator_second_derivative + sp.log(u) / u**2)
+
+
 # --- kinks, infinite optima, energies --------------------------------------------------------------
 
 
@@ -196,9 +231,7 @@ def test_loss_without_closed_form_is_derived_numerically():
 EVERY = {
     **{name: loss.at_defaults() for name, loss in gm.losses.items()},
     "lsgan(-1,1,0)": gm.losses["lsgan"](a=-1, b=1, c=0),
-    "exponential": GANLoss("exponential", real=sp.exp(-c), fake=sp.exp(c), gen=sp.exp(-c)),
     "savage": GANLoss("savage", real=sigmoid(-c) ** 2, fake=sigmoid(c) ** 2, gen=-c),
-    "kl": GANLoss("kl", real=-c, fake=sp.exp(c - 1), gen=-c),
     "reverse kl": GANLoss("rkl", real=-c, fake=-1 - sp.log(-c), gen=-c, domain=(-sp.oo, 0)),
 }
 
@@ -211,7 +244,10 @@ def test_critic_divergence_is_convex_zero_at_one_and_minus_the_minimum(name):
     with mpmath.workdps(50):
         assert abs(f(mpmath.mpf(1))) < 1e-45
         xs = [mpmath.mpf(k) / 4 for k in range(1, 30)]
-        assert all(f(b) <= (f(a) + f(e)) / 2 for a, b, e in zip(xs, xs[1:], xs[2:], strict=False))
+        assert all(
+            f(b) <= (f(a) + f(e)) / 2 + mpmath.mpf(10) ** -45
+            for a, b, e in zip(xs, xs[1:], xs[2:], strict=False)
+        )
         critic = to_mpmath(d.optimal_critic, (u,))
         real, fake = to_mpmath(loss.real), to_mpmath(loss.fake)
         offset = mpmath.mpf(str(d.critic_divergence.offset.evalf(45)))
@@ -230,7 +266,9 @@ def test_optimum_beats_every_other_output(name):
         best = critic(mpmath.mpf(x))
         for shift in (-3, -0.1, -1e-4, 1e-4, 0.1, 3):
             if low < best + shift < high:
-                assert objective(x, best) < objective(x, best + shift)
+                tie = any(x == ratio for ratio, _ in derive(EVERY[name]).not_unique)
+                beaten = objective(x, best + shift)
+                assert objective(x, best) <= beaten if tie else objective(x, best) < beaten
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -26,17 +26,21 @@ from ganmath.theory.loss import GANLoss
 # none at a kink of the losses below, where any subgradient would do
 LOGITS = [0.0, *(s * x for x in (1e-3, 0.3, 0.9, 5, 17, 20.5, 30, 80, 90, 300, 1e3, 1e4) for s in (1, -1))]
 HARD = {
-    "exponential": GANLoss("exponential", real=sp.exp(-c), fake=sp.exp(c), gen=sp.exp(-c)),
-    "hinge": GANLoss("hinge", real=relu(1 - c), fake=relu(1 + c), gen=-c),
     "savage": GANLoss("savage", real=sigmoid(-c) ** 2, fake=sigmoid(c) ** 2, gen=log_sigmoid(c)),
-    "absolute": GANLoss("absolute", real=sp.Abs(1 - c), fake=sp.Abs(c), gen=sp.Abs(1 - c)),
 }
 LOSSES = {**gm.losses, **HARD}
 TINY = {torch.float32: 1.2e-38, torch.bfloat16: 1.2e-38, torch.float64: 2.3e-308}
 HUGE = {torch.float32: 3.4e38, torch.bfloat16: 3.38e38, torch.float64: 1.7e308}
 
 
-def assert_same(got: float, true: mpmath.mpf, dtype: torch.dtype, tolerance: float, where: str) -> None:
+def largest_term(expr: sp.Expr, x: mpmath.mpf) -> mpmath.mpf:
+    """The largest of the terms that are added up, whose rounding the sum inherits."""
+    return max(abs(mpmath.mpf(to_mpmath(term)(x))) for term in sp.Add.make_args(sp.expand(expr)))
+
+
+def assert_same(
+    got: float, true: mpmath.mpf, dtype: torch.dtype, tolerance: mpmath.mpf | float, where: str
+) -> None:
     """Equal up to rounding; where the true value is not representable, 0 or inf of the right sign."""
     assert not math.isnan(got), where
     if abs(true) > HUGE[dtype]:
@@ -44,7 +48,7 @@ def assert_same(got: float, true: mpmath.mpf, dtype: torch.dtype, tolerance: flo
     elif abs(true) < TINY[dtype]:
         assert abs(got) <= 2 * TINY[dtype], where
     else:
-        assert abs(got - true) <= tolerance * abs(true), f"{where}: {got} is not {mpmath.nstr(true, 12)}"
+        assert abs(got - true) <= tolerance, f"{where}: {got} is not {mpmath.nstr(true, 12)}"
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
@@ -63,8 +67,9 @@ def test_values_and_gradients_equal_50_digit_ones_at_any_logit(name, part, dtype
             value = loss._torch(part, logit)
             value.sum().backward()
             true, true_slope = to_mpmath(expr)(exact), to_mpmath(slope)(exact)
-            assert_same(value.item(), mpmath.mpf(true), dtype, tolerance, f"{name}.{part}({x})")
-            assert_same(logit.grad.item(), true_slope, dtype, tolerance, f"d {name}.{part}({x})")
+            slack = tolerance * largest_term(expr, exact), tolerance * largest_term(slope, exact)
+            assert_same(value.item(), mpmath.mpf(true), dtype, slack[0], f"{name}.{part}({x})")
+            assert_same(logit.grad.item(), true_slope, dtype, slack[1], f"d {name}.{part}({x})")
 
 
 def test_non_saturating_gradient_stays_one_where_log_of_sigmoid_plus_epsilon_vanishes():
@@ -94,11 +99,15 @@ def test_mean_losses_are_means_of_the_per_sample_ones():
     torch.testing.assert_close(loss.generator_loss(fake), (fake**2 / 2).mean())
 
 
-def test_arguments_are_real_then_fake():
-    """At D = p/(p+q) the critic is high on real data: swapping the arguments must cost."""
-    high, low = torch.full((4,), 3.0), torch.full((4,), -3.0)
-    for name in gm.losses:
-        assert gm.losses[name].critic_loss(high, low) < gm.losses[name].critic_loss(low, high), name
+@pytest.mark.parametrize("name", gm.losses)
+def test_arguments_are_real_then_fake(name):
+    """At the optimal critic's outputs for u = 4 on real and u = 1/4 on fake data: swapping must cost."""
+    loss = gm.losses[name].at_defaults()
+    best = gm.derive(loss).optimal_critic
+    real, fake = (torch.full((4,), float(best.subs(gm.u, x))) for x in (4, sp.Rational(1, 4)))
+    assert loss.critic_loss(real, fake) < loss.critic_loss(fake, real)
+    energy = loss.domain[0] == 0  # an energy is low on real data, every other output high
+    assert bool((real > fake).all()) != energy
 
 
 def test_term_on_real_outputs_is_asked_for_and_added():

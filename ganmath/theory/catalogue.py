@@ -3,18 +3,28 @@
 import sympy as sp
 
 from ganmath.names import Named
-from ganmath.theory.expression import c, sigmoid, softplus
+from ganmath.theory.expression import c, log_sigmoid, relu, sigmoid, softplus
 from ganmath.theory.loss import GANLoss, Parameter
 
 _a, _b, _c = sp.symbols("a b c", real=True)
 _s = sp.Symbol("s", real=True)
 _half = sp.Rational(1, 2)
+_margin, _alpha = sp.symbols("m alpha", positive=True)
+_weight, _anchor = sp.symbols("lambda a", positive=True)
+
+_line = (-sp.oo, sp.oo)
 
 _lsgan_labels = (
     Parameter("a", _a, sp.S.Zero, "a, the critic's target on fake data,", sp.Ne(_a, _b)),
     Parameter("b", _b, sp.S.One, "b, the critic's target on real data,", sp.Ne(_a, _b)),
     Parameter("c", _c, sp.S.One, "c, the generator's target"),
 )
+
+
+def _alpha_loss(logit: sp.Expr) -> sp.Expr:
+    """alpha/(alpha - 1) (1 - D^((alpha - 1)/alpha)) for D = sigmoid(logit); alpha -> 1 is -log D."""
+    return _alpha / (_alpha - 1) * (1 - sp.exp((_alpha - 1) / _alpha * log_sigmoid(logit)))
+
 
 losses: Named = Named(
     "loss",
@@ -70,6 +80,129 @@ losses: Named = Named(
                 title="Least-squares GAN",
                 citation="mao2017",
                 year=2017,
+            ),
+            GANLoss(
+                "hinge",
+                real=relu(1 - c),
+                fake=relu(1 + c),
+                gen=-c,
+                title="Hinge loss (geometric GAN)",
+                citation="lim2017",
+                year=2017,
+            ),
+            GANLoss(
+                "absolute",
+                real=sp.Abs(1 - c),
+                fake=sp.Abs(c),
+                gen=sp.Abs(1 - c),
+                title="Absolute loss",
+                citation="dong2019",
+                year=2019,
+            ),
+            GANLoss(
+                "exponential",
+                real=sp.exp(-c),
+                fake=sp.exp(c),
+                gen=sp.exp(-c),
+                title="Exponential loss",
+                citation="",
+            ),
+            GANLoss(
+                "ebgan",
+                real=c,
+                fake=relu(_margin - c),
+                gen=c,
+                domain=(sp.S.Zero, sp.oo),
+                parameters=(
+                    Parameter("margin", _margin, sp.S.One, "m, the energy asked of fakes,", _margin > 0),
+                ),
+                title="Energy-based GAN (margin on the energy)",
+                citation="zhao2017",
+                year=2017,
+            ),
+            GANLoss(
+                "alpha",
+                real=_alpha_loss(c),
+                fake=_alpha_loss(-c),
+                gen=-_alpha_loss(-c),
+                link=sigmoid(c),
+                parameters=(
+                    Parameter(
+                        "alpha",
+                        _alpha,
+                        sp.S(2),
+                        "alpha, the order of the loss (its limit at 1 is the minimax loss),",
+                        (_alpha > 0) & sp.Ne(_alpha, 1),
+                    ),
+                ),
+                title="α-GAN (α-loss)",
+                citation="kurri2021",
+                year=2021,
+            ),
+            GANLoss(
+                "lecam",
+                real=-c + _weight * (c + _anchor) ** 2,
+                fake=c + _weight * (c - _anchor) ** 2,
+                gen=-c,
+                parameters=(
+                    Parameter("weight", _weight, _half, "lambda, the regulariser's weight,", _weight > 0),
+                    Parameter(
+                        "anchor",
+                        _anchor,
+                        sp.Rational(1, 4),
+                        "a, the outputs' anchor,",
+                        (_anchor > 0) & (2 * _anchor * _weight < 1),
+                    ),
+                ),
+                title="Wasserstein critic with the LeCam regulariser",
+                citation="tseng2021",
+                year=2021,
+            ),
+            GANLoss(
+                "boundary-seeking",
+                real=softplus(-c),
+                fake=softplus(c),
+                gen=c**2 / 2,
+                link=sigmoid(c),
+                title="Boundary-seeking GAN (continuous data)",
+                citation="hjelm2018",
+                year=2018,
+            ),
+            *(
+                GANLoss(
+                    f"fgan-{name}",
+                    real=-output,
+                    fake=dual,
+                    gen=-output,
+                    domain=domain,
+                    title=f"f-GAN: {title}",
+                    citation="nowozin2016",
+                    year=2016,
+                )
+                # output T = g(C) and f*(T) with the activations g of Nowozin et al., table 2
+                for name, title, output, dual, domain in (
+                    ("kl", "Kullback–Leibler", c, sp.exp(c - 1), _line),
+                    ("reverse-kl", "reverse Kullback–Leibler", -sp.exp(-c), c - 1, _line),
+                    ("pearson", "Pearson chi-squared", c, c**2 / 4 + c, _line),
+                    ("neyman", "Neyman chi-squared", 1 - sp.exp(-c), 2 - 2 * sp.exp(-c / 2), _line),
+                    ("hellinger", "squared Hellinger", 1 - sp.exp(-c), sp.exp(c) - 1, _line),
+                    (
+                        "js",
+                        "Jensen–Shannon",
+                        sp.log(2) - softplus(-c),
+                        softplus(c) - sp.log(2),
+                        _line,
+                    ),
+                    ("gan", "the GAN's own divergence", -softplus(-c), softplus(c), _line),
+                    (
+                        "le-cam",
+                        "Le Cam",
+                        1 - 4 * sigmoid(-c) ** 2,
+                        3 - 8 * sigmoid(-c) + 4 * sigmoid(-c) ** 2,
+                        _line,
+                    ),
+                    ("total-variation", "total variation", c, c, (-_half, _half)),
+                )
             ),
         )
     },

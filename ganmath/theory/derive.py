@@ -8,7 +8,7 @@ its step with the critic frozen, and where its loss alone would send q, the crit
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import mpmath
@@ -147,7 +147,7 @@ class _Work:
         self.falls = CHECKED
         self.at_defaults = ", ".join(f"{x.keyword} = {x.default}" for x in self.loss.parameters)
         self._definition_and_optimum()
-        divergence = self._critic_divergence()
+        divergence = self.divergence = self._critic_divergence()
         g = self._generator_terms()
         value = self._generator_value()
         second, followed, why_not = self._gradient_reading(g)
@@ -365,7 +365,7 @@ class _Work:
             why = "gen(C*) is constant: the generator gets no gradient"
             self.step(title, formula, how, why)
             return second, None, why
-        divergence = self._integrate(smooth, jumps)
+        divergence = self._envelope(jumps) or self._integrate(smooth, jumps)
         self.step(
             title,
             formula,
@@ -373,6 +373,17 @@ class _Work:
             rf"It is nonnegative: the step follows the divergence ${_scaled(divergence)}$.",
         )
         return second, divergence, None
+
+    def _envelope(self, jumps: list) -> FDivergence | None:
+        """f_D itself where the game is zero-sum: the step follows what the critic measures.
+
+        With gen = -fake + const the envelope theorem gives f_G'' = fake'(C*) dC*/du / u = f_D'', as
+        u real'(C*) + fake'(C*) = 0.
+        """
+        zero_sum = tidy((self.loss.gen + self.loss.fake).diff(c)) == 0
+        if not zero_sum or jumps or self.best.implicit or len(self.best.branches) > 1:
+            return None
+        return replace(self.divergence, offset=sp.S.Zero)
 
     def _integrate(self, smooth: sp.Expr, jumps: list) -> FDivergence:
         """f with the given second derivative, f(1) = 0 and f'(1) = 0 (half the jump at a kink)."""
@@ -422,8 +433,8 @@ class _Work:
         if self.best.implicit:
             return None
         slope = self.best.join(lambda b: tidy(b.gen_slope))
-        at_zero = limit(tidy(slopes[0]), u, sp.S.Zero)
-        at_infinity = limit(tidy(slopes[-1]), u, sp.oo)
+        at_zero = self._end_of(tidy(slopes[0]), sp.S.Zero)
+        at_infinity = self._end_of(tidy(slopes[-1]), sp.oo)
         try:
             leading = tidy(slopes[0]).as_leading_term(u)
         except (ValueError, NotImplementedError, TypeError):
@@ -438,6 +449,13 @@ class _Work:
             f"It {word} as u goes to 0, where the critic rejects the generator's samples.",
         )
         return found
+
+    def _end_of(self, slope: sp.Expr, to: sp.Expr) -> sp.Expr:
+        """A limit in u; at the default parameters where it depends on their values."""
+        try:
+            return limit(slope, u, to)
+        except NotImplementedError:
+            return limit(tidy(slope.subs(self.defaults)), u, to)
 
 
 # --- signs and integrals -------------------------------------------------------------------------

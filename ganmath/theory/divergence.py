@@ -49,6 +49,7 @@ from ganmath.theory.transport import Wasserstein
 
 __all__ = [
     "AlphaFamily",
+    "ArimotoFamily",
     "FDivergence",
     "NoClosedForm",
     "Normal",
@@ -485,12 +486,43 @@ class AlphaFamily:
         )
 
 
+@dataclass(frozen=True)
+class ArimotoFamily:
+    r"""The symmetric divergences of Arimoto's entropies; calling it with alpha gives the FDivergence.
+
+    f(u) = a/(a-1) ((1 + u^a)^(1/a) - 2^(1/a - 1) (1 + u)), a > 0 (ValueError otherwise). a = 1/2 is
+    twice the squared Hellinger, a -> 1 twice Jensen-Shannon, a -> oo tends to total variation.
+    Source: Liese and Vajda 2006; as the value of the alpha-loss, Kurri, Sankar and Sypherd 2021.
+    """
+
+    name: str = "Arimoto"
+    latex: str = r"A_\alpha(p, q)"
+    citation: str = "liese2006"
+
+    def __call__(self, alpha: Any) -> FDivergence:
+        a = exact(alpha)
+        if a.is_positive is False:
+            raise ValueError(f"the Arimoto divergence needs alpha > 0, got {a}")
+        if a == 1:
+            return _named["jensen-shannon"].scaled(2)
+        end = a / (a - 1) * (1 - 2 ** (1 / a - 1))
+        return FDivergence(
+            a / (a - 1) * ((1 + u**a) ** (1 / a) - 2 ** (1 / a - 1) * (1 + u)),
+            self.name,
+            rf"A_{{{sp.latex(a)}}}(p, q)",
+            self.citation,
+            limits=(end, end),
+            parameters=(("alpha", a),),
+        )
+
+
 divergences: Mapping[str, Any] = MappingProxyType(
     Named(
         "divergence",
         {
             **_named,
             "alpha": AlphaFamily(),
+            "arimoto": ArimotoFamily(),
             "wasserstein-1": Wasserstein(1),
             "wasserstein-2": Wasserstein(2),
         },
@@ -536,7 +568,7 @@ def recognise(f: sp.Expr) -> Recognition | None:
             return Recognition(str(named.name), scale, named, True)
         guess = scale if scale is not None else sp.nsimplify(sp.Float(ratio, 40), tolerance=1e-30)
         return Recognition(str(named.name), guess, named, False)
-    return _recognise_alpha(f)
+    return _recognise_alpha(f) or _recognise_arimoto(f)
 
 
 def _recognise_alpha(f: sp.Expr) -> Recognition | None:
@@ -559,6 +591,42 @@ def _recognise_alpha(f: sp.Expr) -> Recognition | None:
         alpha = sp.nsimplify(sp.Float(orders[0], 40), tolerance=1e-30)
     family: AlphaFamily = divergences["alpha"]
     return Recognition(family.name, scale, family(alpha), proved)
+
+
+def _recognise_arimoto(f: sp.Expr) -> Recognition | None:
+    """alpha from the second derivative of log f''(e^v) at v = 0, which is (a - 2 a^2) / 4."""
+    if _is_kinked(f) or f.has(sp.Integral) or (f.free_symbols - {u} and not f.has(sp.Pow)):
+        return None
+    family: ArimotoFamily = divergences["arimoto"]
+    with mpmath.workdps(50):
+        second = _probe(sp.diff(f, u, 2))
+
+        def log_curvature(v: mpmath.mpf) -> mpmath.mpf:
+            return mpmath.log(second(mpmath.exp(v)))
+
+        try:
+            bend = mpmath.diff(log_curvature, 0, 2)
+        except (ValueError, TypeError, ZeroDivisionError):
+            return None
+        inside = 1 - 32 * bend
+        if not mpmath.isfinite(inside) or mpmath.im(inside) or mpmath.re(inside) < 0:
+            return None
+        order = (1 + mpmath.sqrt(mpmath.re(inside))) / 4
+    names = sorted(f.free_symbols - {u}, key=str)
+    guesses = [*names, sp.nsimplify(sp.Float(order, 30), rational=True, tolerance=1e-20)]
+    for alpha in guesses:
+        if alpha == 1 or alpha.is_positive is not True:
+            continue
+        candidate = family(alpha)
+        ratio = _screen(f, candidate.f)
+        if ratio is None or ratio <= 0:
+            continue
+        scale = _exact_scale(f, candidate.f)
+        proved = scale is not None and _same_up_to_affine(f, scale * candidate.f)
+        if scale is None or not proved:
+            scale = sp.nsimplify(sp.Float(ratio, 40), tolerance=1e-30)
+        return Recognition(family.name, scale, candidate, proved)
+    return None
 
 
 def _points() -> Iterator[mpmath.mpf]:

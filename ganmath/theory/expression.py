@@ -273,6 +273,8 @@ _ELEMENTARY = ("exp", "log", "sqrt", "tanh", "cosh", "sinh", "sin", "cos", "sign
 
 
 def _compile(expr: sp.Expr, symbols: Sequence[sp.Symbol], names: dict[str, Any]) -> Callable:
+    # log(2) and its like as numbers: torch.log takes no int
+    expr = expr.replace(lambda e: e.is_Function and e.is_number and e.is_finite, lambda e: e.evalf(17))
     printer = _ArrayPrinter({"fully_qualified_modules": False, "allow_unknown_functions": True})
     return sp.lambdify(list(symbols), expr, modules=[names], printer=printer)
 

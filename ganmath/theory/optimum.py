@@ -16,7 +16,7 @@ from typing import Any
 import mpmath
 import sympy as sp
 
-from ganmath.theory.expression import as_exponentials, c, relu, to_mpmath, u
+from ganmath.theory.expression import as_exponentials, c, log_sigmoid, relu, sigmoid, softplus, to_mpmath, u
 from ganmath.theory.loss import GANLoss
 
 _TERMS = ("real", "fake", "gen", "gen_real")
@@ -344,10 +344,11 @@ def _candidates(slopes: tuple[Any, Any]) -> list[sp.Expr]:
     """Closed solutions of u real'(C) + fake'(C) = 0: linear in C, log-linear in C, polynomial in e^C."""
     ratio = tidy(-slopes[1] / slopes[0])
     found: list[sp.Expr] = []
-    logarithm = sp.expand(sp.expand_log(sp.log(as_exponentials(ratio)), force=True))
-    if logarithm.is_polynomial(c) and sp.degree(logarithm, c) == 1:
-        slope, offset = sp.Poly(logarithm, c).all_coeffs()
-        found.append(tidy((sp.log(u) - offset) / slope))
+    for logarithm in (_log_of(as_exponentials(ratio)), _log_of(-slopes[1] / slopes[0])):
+        if logarithm.is_polynomial(c) and sp.degree(logarithm, c) == 1:
+            slope, offset = sp.Poly(logarithm, c).all_coeffs()
+            found.append(tidy((sp.log(u) - offset) / slope))
+            break
     equation = sp.together(as_exponentials(u * slopes[0] + slopes[1]))
     in_c = sp.numer(equation)
     if in_c.is_polynomial(c):
@@ -356,6 +357,20 @@ def _candidates(slopes: tuple[Any, Any]) -> list[sp.Expr]:
     if not in_e.has(c) and in_e.is_polynomial(_E):
         found += [_log(root) for root in _roots(in_e, _E)]
     return found
+
+
+def _log_of(ratio: sp.Expr) -> sp.Expr:
+    """log of a positive ratio, its sigmoids all in terms of softplus(-C)."""
+
+    def fold(x: sp.Expr) -> sp.Expr:  # softplus(C) = C + softplus(-C)
+        return x + softplus(-x) if x == c else softplus(x)
+
+    logarithm = sp.expand(sp.expand_log(sp.log(ratio), force=True))
+    logarithm = logarithm.replace(
+        lambda e: isinstance(e, sp.log) and isinstance(e.args[0], sigmoid),
+        lambda e: log_sigmoid(e.args[0].args[0]),
+    )
+    return sp.expand(logarithm.replace(log_sigmoid, lambda x: -softplus(-x)).replace(softplus, fold))
 
 
 def _roots(polynomial: sp.Expr, x: sp.Symbol) -> list[sp.Expr]:

@@ -130,7 +130,9 @@ class _Objective:
         with np.errstate(all="ignore"):
             values = sum(w * v for w, v in zip(weights, self.scanned, strict=True) if w)
         values = np.where(np.isnan(values), np.inf, values)
-        lowest = np.flatnonzero(values <= values.min() + 1e-14 * abs(values.min()))
+        floor = values.min()
+        slack = 1e-14 * abs(floor) if np.isfinite(floor) else 0.0
+        lowest = np.flatnonzero(values <= floor + slack)
         left = mpmath.mpf(self.scan[max(lowest[0] - 1, 0)])
         right = mpmath.mpf(self.scan[min(lowest[-1] + 1, self.scan.size - 1)])
         with mpmath.extradps(15):
