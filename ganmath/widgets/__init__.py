@@ -4,6 +4,7 @@ Each widget is one HTML output with its script and style inside. Python draws it
 it can be read where no script runs: in a PDF, in a notebook that is not trusted.
 """
 
+from ganmath.widgets.loss_figures import distribution_sliders, loss_sliders
 from ganmath.widgets.sliders import Curve, Line, Panel, Point, Slider, sliders
 
-__all__ = ["Curve", "Line", "Panel", "Point", "Slider", "sliders"]
+__all__ = ["Curve", "Line", "Panel", "Point", "Slider", "distribution_sliders", "loss_sliders", "sliders"]

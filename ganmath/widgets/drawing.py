@@ -244,7 +244,7 @@ def place_labels(
 ) -> list[tuple[float, float] | None]:
     """Where the names of curves and then the notes at points stand (their baseline's middle).
 
-    A name goes above or below its own curve, where it meets no curve and no other name and is nearest
+    A name goes beside its own curve, where it meets no curve and no other name and is nearest
     to its own; None where the curve has no finite point in the frame. Names avoid level lines too.
     """
     boxes: list[tuple[float, float, float]] = []  # centre and half width; all are as high
@@ -288,13 +288,14 @@ def place_labels(
         choices = ((x + dx, y + dy) for dx, dy in around)
         placed[len(names) + k] = best(choices, half, -1) if shown else None
     for k, (h, name) in enumerate(zip(heights, names, strict=True)):
+        half = 3.5 * len(name)
         sides = (
-            (i * step, h[i] + side)
+            (i * step + dx, h[i] + dy)
             for i in range(6, SAMPLES, 9)
             if math.isfinite(h[i]) and 0 <= h[i] <= FRAME_HEIGHT
-            for side in (-13, 13)
+            for dx, dy in ((0, -13), (0, 13), (half + 8, 0), (-half - 8, 0))
         )
-        placed[k] = best(sides, 3.5 * len(name), k) if name else None
+        placed[k] = best(sides, half, k) if name else None
     return [placed[k] for k in range(len(names) + len(notes))]
 
 

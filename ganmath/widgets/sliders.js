@@ -88,11 +88,12 @@ function start(root, data) {
       return best(around.map(([dx, dy]) => [x + dx, y + dy]), half, -1);
     });
     const named = names.map((name, k) => {
-      const sides = [];
-      for (let i = 6; i < N; i += 9)
-        if (heights[k][i] >= 0 && heights[k][i] <= H)
-          for (const side of [-13, 13]) sides.push([i * step, heights[k][i] + side]);
-      return name ? best(sides, 3.5 * name.length, k) : null;
+      const sides = [], half = 3.5 * name.length;
+      for (let i = 6; i < N; i += 9) {
+        const x = i * step, y = heights[k][i];
+        if (y >= 0 && y <= H) sides.push([x, y - 13], [x, y + 13], [x + half + 8, y], [x - half - 8, y]);
+      }
+      return name ? best(sides, half, k) : null;
     });
     return [named, noted];
   }
@@ -140,8 +141,10 @@ function start(root, data) {
     const tables = all("tbody", details);
     const fill = (body, rows) => rows.forEach((row, i) =>
       row.forEach((x, k) => { all("td", body.rows[i])[k].textContent = number(x); }));
-    if (data.rows)
-      fill(tables.shift(), data.rows.at.map((a) => data.rows.columns.map((f) => f([a, ...v.slice(1)]))));
+    if (data.rows) {
+      const columns = [...data.readouts, ...data.rows.more];
+      fill(tables.shift(), data.rows.at.map((a) => columns.map((f) => f([a, ...v.slice(1)]))));
+    }
     data.panels.forEach((panel, i) =>
       fill(tables[i], panel.at.map((x) => panel.curves.map((curve) => curve.f(x, v)))));
   }

@@ -294,16 +294,15 @@ class _Figure:
     def data(self) -> dict[str, Any]:
         """What `sliders.js` gets."""
         size = {"width": drawing.FRAME_WIDTH, "height": drawing.FRAME_HEIGHT, "samples": drawing.SAMPLES}
-        columns = {**self.readouts, **self.table}
         data: dict[str, Any] = {
             "size": size,
             "sliders": [self._slider_data(s) for s in self.sliders],
             "panels": [self._panel_data(panel) for panel in self.panels],
             "readouts": [self._function(e) for e in self.readouts.values()],
         }
-        if columns:
-            functions = [self._function(e) for e in columns.values()]
-            data["rows"] = {"at": self._first_values(), "columns": functions}
+        if self.readouts or self.table:
+            more = [self._function(e) for e in self.table.values()]
+            data["rows"] = {"at": self._first_values(), "more": more}
         return data
 
     @staticmethod
