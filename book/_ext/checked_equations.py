@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from card_facts import equations_section
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
@@ -41,10 +42,19 @@ def _tool() -> ModuleType:
     return module
 
 
+def _displayed() -> tuple[dict[str, str], list[str]]:
+    """The chapter that displays each label, and what is wrong."""
+    return _tool().displayed({label: row.latex for label, row in checked_equations().items()})
+
+
+def displayed_in(chapter: str) -> int:
+    """How many equations a chapter displays."""
+    return sum(place == chapter for place in _displayed()[0].values())
+
+
 def check_book() -> None:
     """ExtensionError that says what to do where the chapters and equations.json disagree."""
-    rows = checked_equations()
-    _, problems = _tool().displayed({label: row.latex for label, row in rows.items()})
+    _, problems = _displayed()
     if problems:
         raise ExtensionError(
             "the displayed equations are not the checked ones:\n  "
@@ -113,18 +123,15 @@ class CheckedEquations(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         rows = list(checked_equations().values())
-        chapter_of, _ = _tool().displayed({row.label: row.latex for row in rows})
-        self.env.note_dependency(str(Path(__file__)))
-        parts: list[nodes.Node] = [
-            nodes.paragraph("", "", nodes.strong("", count_sentence(rows, len(chapter_of))))
-        ]
+        total = count_sentence(rows, len(_displayed()[0]))
+        parts: list[nodes.Node] = [nodes.paragraph("", "", nodes.strong("", total))]
         for chapter in dict.fromkeys(row.chapter for row in rows):
             members = [row for row in rows if row.chapter == chapter]
             title = chapter_title(chapter)
-            section = nodes.section(ids=[f"chapter-{chapter}"])
+            section = nodes.section(names=[equations_section(chapter)])
             section += nodes.title(title, title)
-            counted = sum(place == chapter for place in chapter_of.values())
-            section += nodes.paragraph("", count_sentence(members, counted))
+            self.state.document.note_explicit_target(section)
+            section += nodes.paragraph("", count_sentence(members, displayed_in(chapter)))
             section += self._table(members)
             parts.append(section)
         return parts

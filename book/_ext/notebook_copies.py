@@ -11,6 +11,8 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from card_facts import card_markdown
+from chapter_card import facts_for
 from plain_markdown import Chapter, NotPlain
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -45,7 +47,12 @@ def plain_copy(env: BuildEnvironment, docname: str, source: Path) -> dict[str, A
     """A chapter as a notebook that needs nothing of Sphinx."""
     notebook = json.loads(source.read_text(encoding="utf-8"))
     address = env.config.html_baseurl
-    chapter = Chapter(env, docname, address, DIRECTIVES)
+    own = {
+        "chapter-card": lambda argument, options, content: card_markdown(
+            facts_for(source.stem, options.get("losses", ""))
+        )
+    }
+    chapter = Chapter(env, docname, address, own)
     cells = []
     for number, cell in enumerate(notebook["cells"]):
         text = "".join(cell["source"])
@@ -93,10 +100,6 @@ def with_wheel(text: str, address: str) -> str:
     if count != 1:
         raise ValueError('the install cell should hold one line that begins with WHEEL = ""')
     return text
-
-
-# directives of the book's own that stand in chapters: name -> Markdown from (argument, options, content)
-DIRECTIVES: dict[str, Any] = {}
 
 
 def link_download(app: Sphinx, name: str, template: str, context: dict[str, Any], doctree: Any) -> None:

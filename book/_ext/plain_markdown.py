@@ -111,7 +111,9 @@ class Chapter:
         name, argument = found.groups()
         options, content = split_options(block.content)
         if name in self.directives:
-            return self.directives[name](argument, options, content)
+            return self._blocks(self.directives[name](argument, options, content))
+        if name == "index":  # entries of the book's index, which notebooks have not
+            return ""
         kind = name.removeprefix("prf:")
         if name.startswith("prf:") and kind != "proof":
             return self._numbered(kind, argument, options, content)
