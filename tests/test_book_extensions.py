@@ -123,7 +123,7 @@ def test_card_follows_its_records(tmp_path):
     """Other records, another card: nothing of it is typed."""
     told = facts("minimax", ["minimax"], tmp_path)
     assert told["Recorded runs"] == "none" and "Measured with" not in told
-    assert told["Whole chapter"] == "smoke, CPU, GPU: not measured"
+    assert told["Running time"] == "smoke, CPU, GPU: not measured"
 
     run = {"loss": "minimax", "data": "mnist", "environment": ENVIRONMENT}
     for seed in (0, 7):
@@ -133,7 +133,7 @@ def test_card_follows_its_records(tmp_path):
     (tmp_path / "chapter-times.json").write_text(json.dumps({"minimax": times}))
     told = facts("minimax", ["minimax"], tmp_path)
     assert told["Recorded runs"] == "2 on mnist (seeds 0, 7)"
-    assert told["Whole chapter"] == "smoke 29 s, CPU 4 min on A processor (2 threads); GPU: not measured"
+    assert told["Running time"] == "smoke 29 s, CPU 4 min on A processor (2 threads); GPU: not measured"
     assert told["Measured with"] == "Python 3.12.1, torch 2.9.0, ganmath 9.9"
     times["gpu"] = {"seconds": 61.0, "environment": {**ENVIRONMENT, "device": "A card", "threads": None}}
     assert card.times_text(times).endswith("; GPU 61 s on A card")
@@ -144,7 +144,7 @@ def test_recorded_times_are_on_the_card():
         for scale, time in times.items():
             assert (
                 f"{card.SCALES[scale]} {card.duration(time['seconds'])}"
-                in facts(chapter, [])["Whole chapter"]
+                in facts(chapter, [])["Running time"]
             )
 
 

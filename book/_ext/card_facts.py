@@ -47,7 +47,7 @@ def card_facts(
         text = f"{checked} of {displayed} checked"
         rows.append(("Equations", f"{{ref}}`{text} <{equations_section(chapter)}>`"))
     times = chapter_times(folder).get(chapter, {})
-    rows.append(("Whole chapter", times_text(times)))
+    rows.append(("Running time", times_text(times)))
     runs = [run for name in losses for run in records.runs(folder, loss=name)]
     if losses:
         rows.append(("Recorded runs", runs_text(runs)))

@@ -61,4 +61,4 @@ def test_changes_are_one_link_away(page: Page, site: str) -> None:
     page.goto(f"{site}/book/nonsaturating.html")
     page.locator(".gm-changes a").click()
     page.wait_for_url("**/book/changes.html")
-    expect(page.locator("h1").first).to_be_visible()
+    expect(page.locator("article h1")).to_be_visible()
