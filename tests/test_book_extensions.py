@@ -143,8 +143,7 @@ def test_recorded_times_are_on_the_card():
     for chapter, times in card.chapter_times().items():
         for scale, time in times.items():
             assert (
-                f"{card.SCALES[scale]} {card.duration(time['seconds'])}"
-                in facts(chapter, [])["Running time"]
+                f"{card.SCALES[scale]} {card.duration(time['seconds'])}" in facts(chapter, [])["Running time"]
             )
 
 
