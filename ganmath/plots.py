@@ -245,6 +245,8 @@ def _rewrite(element: ElementTree.Element, prefix: str, used: set[str]) -> None:
     element.tag = element.tag.removeprefix(_SVG)
     if (name := element.attrib.pop("id", None)) in used:
         element.set("id", f"{prefix}{name}")
+    elif name is not None and name.startswith("gm-"):  # an artist's gid: a part that a script moves
+        element.set("data-part", name[3:])
     if (target := element.attrib.pop(_HREF, None)) is not None:
         local = target.startswith("#")
         element.set("href", f"#{prefix}{target[1:]}" if local else "".join(target.split()))
@@ -296,6 +298,8 @@ def _label_curves(ax: "Axes") -> None:
             continue
         others = np.concatenate([np.empty((0, 2)), *(inks[key] for key in inks if key is not line)])
         text = ax.text(0, 0, label, color=line.get_color(), ha="center", va="center")
+        gid = line.get_gid()
+        text.set_gid(gid and f"{gid}-label")
         text.set_in_layout(False)
         extent = text.get_window_extent()
         half = np.array([extent.width, extent.height]) / 2
@@ -306,18 +310,18 @@ def _label_curves(ax: "Axes") -> None:
             if far[2] < cost:
                 centre, anchor, _ = far
                 near = np.clip(anchor, centre - half, centre + half)
-                _lead(ax, near, anchor, line.get_color())
+                _lead(ax, near, anchor, line.get_color(), gid and f"{gid}-leader")
         text.set_transform(ax.transAxes)
         x, y = ax.transAxes.inverted().transform(centre)
         text.set_position((float(x), float(y)))
         boxes.append(extent.from_extents(*(centre - half), *(centre + half)))
 
 
-def _lead(ax: "Axes", start: np.ndarray, end: np.ndarray, color: Any) -> None:
+def _lead(ax: "Axes", start: np.ndarray, end: np.ndarray, color: Any, gid: str | None) -> None:
     """A thin line from a label to the dot that marks its curve, both in pixels."""
     (x0, y0), (x1, y1) = ax.transAxes.inverted().transform([start, end])
     leader = {"color": color, "transform": ax.transAxes, "linewidth": 1}
-    ax.plot([x0, x1], [y0, y1], marker="o", markevery=[1], markersize=4, **leader)
+    ax.plot([x0, x1], [y0, y1], marker="o", markevery=[1], markersize=4, gid=gid, **leader)
 
 
 def _ink(line: "Line2D", frame: Any) -> np.ndarray:
@@ -682,6 +686,12 @@ def image_grid(images: Any, *, alt: str, columns: int = 8, caption: str | None =
     Returns: Image; grey level 127.5 (x + 1), rounded, so that no level of an 8-bit image is lost.
     """
     _require_alt(alt)
+    sheet = image_sheet(images, columns)
+    return Image(_png(sheet), alt, caption, 2 * sheet.shape[1])
+
+
+def image_sheet(images: Any, columns: int = 8) -> np.ndarray:
+    """The pixels of `image_grid`, (height, width, 1 or 3) uint8, and its ValueErrors."""
     pixels = as_array(images)
     if pixels.ndim != 4 or pixels.shape[1] not in (1, 3) or not len(pixels):
         raise ValueError(f"images has shape {pixels.shape}: needed is (N, 1, H, W) or (N, 3, H, W)")
@@ -698,7 +708,7 @@ def image_grid(images: Any, *, alt: str, columns: int = 8, caption: str | None =
     for i, level in enumerate(levels):
         top, left = (height + 1) * (i // columns), (width + 1) * (i % columns)
         sheet[top : top + height, left : left + width] = level.transpose(1, 2, 0)
-    return Image(_png(sheet), alt, caption, 2 * sheet.shape[1])
+    return sheet
 
 
 def _png(pixels: np.ndarray) -> bytes:

@@ -11,7 +11,7 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -237,7 +237,7 @@ def fit(
     checkpoint_every: int = 1000,
     resume: bool | str | os.PathLike[str] = False,
     progress: bool = True,
-    callback: Callable[[Run], None] | None = None,
+    callback: Callable[[Run], None] | Sequence[Callable[[Run], None]] = (),
 ) -> Run:
     """Train a generator and a critic on `data` with `loss`.
 
@@ -261,7 +261,8 @@ def fit(
         end.
     resume : True continues from `checkpoint` if it exists; a path continues from that file. On the
         same device and versions the result equals the uninterrupted run bit for bit.
-    callback : called with the Run, still in training, at every reading.
+    callback : a function, or several in a list, called with the Run, still in training, at every
+        reading; what one draws at random does not change the run.
 
     Raises: ValueError for shapes and settings that do not fit; CheckpointError; TrainingDiverged,
     with the last good state, when a loss or a weight is not finite.
@@ -296,7 +297,8 @@ def fit(
             loop.load(source)
         if loop.step > steps:
             raise ValueError(f"{source} is at step {loop.step} already: ask for more than {steps}")
-        return loop.run(steps, log_every, checkpoint, checkpoint_every, progress, callback)
+        callbacks = [callback] if callable(callback) else list(callback or ())
+        return loop.run(steps, log_every, checkpoint, checkpoint_every, progress, callbacks)
 
 
 class _Loop:
@@ -333,7 +335,7 @@ class _Loop:
         checkpoint: Any,
         checkpoint_every: int,
         progress: bool,
-        callback: Callable[[Run], None] | None,
+        callbacks: Sequence[Callable[[Run], None]],
     ) -> Run:
         good, saved = self.snapshot(), self.step
         with _progress_bar(total=steps, initial=self.step, disable=not progress) as bar:
@@ -348,7 +350,7 @@ class _Loop:
                 good = self.snapshot()
                 bar.update(count)
                 bar.set_postfix(critic=f"{block[-1, 0]:.3f}", generator=f"{block[-1, 1]:.3f}")
-                if callback is not None:
+                for callback in callbacks:
                     callback(self.result(good))
                 due = self.step - saved >= checkpoint_every or self.step == steps
                 if checkpoint is not None and due:

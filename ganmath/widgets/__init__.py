@@ -4,7 +4,21 @@ Each widget is one HTML output with its script and style inside. Python draws it
 it can be read where no script runs: in a PDF, in a notebook that is not trusted.
 """
 
+from ganmath.widgets.films import Film, Recorder, film, load_film
 from ganmath.widgets.loss_figures import distribution_sliders, loss_sliders
 from ganmath.widgets.sliders import Curve, Line, Panel, Point, Slider, sliders
 
-__all__ = ["Curve", "Line", "Panel", "Point", "Slider", "distribution_sliders", "loss_sliders", "sliders"]
+__all__ = [
+    "Curve",
+    "Film",
+    "Line",
+    "Panel",
+    "Point",
+    "Recorder",
+    "Slider",
+    "distribution_sliders",
+    "film",
+    "load_film",
+    "loss_sliders",
+    "sliders",
+]
