@@ -121,12 +121,12 @@ class Film:
 def load_film(name: str, folder: str | os.PathLike[str] | None = None) -> Film:
     """A film saved by `Film.save`, by name, such as "film-minimax-mixture".
 
-    folder: default ``records`` beside the notebook, then ``book/records`` of a source checkout.
+    folder: default as of `ganmath.records.load_record`, so that a chapter shows the film of a recorded run.
     Raises: FileNotFoundError that lists the films there are; ValueError for a damaged film.
     """
-    from ganmath.records import _checkout_records
+    from ganmath.records import _record_folders
 
-    folders = [Path(folder)] if folder else [Path("records"), *_checkout_records()]
+    folders = [Path(folder)] if folder else _record_folders()
     path = next((f / f"{name}.json" for f in folders if (f / f"{name}.json").is_file()), None)
     if path is None:
         known = sorted({p.stem for place in folders for p in place.glob("film-*.json")})
