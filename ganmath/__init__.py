@@ -14,6 +14,8 @@ _homes = {
     "ganmath.theory.catalogue": ["losses"],
     "ganmath.theory.derive": ["derive", "Derivation", "NoOptimalCritic"],
     "ganmath.theory.fgan": ["fgan"],
+    "ganmath.theory.atlas": ["atlas"],
+    "ganmath.theory.pairs": ["pair_matrix"],
     "ganmath.theory.divergence": ["divergences", "FDivergence", "Normal", "Uniform", "PointMass"],
     "ganmath.theory.oracle": ["verify", "VerificationError"],
     "ganmath.theory.equations": ["equation"],

@@ -40,6 +40,7 @@ losses: Named = Named(
                 title="Minimax (saturating) GAN",
                 citation="goodfellow2014",
                 year=2014,
+                chapter="minimax",
             ),
             GANLoss(
                 "nonsaturating",
@@ -50,6 +51,7 @@ losses: Named = Named(
                 title="Non-saturating GAN",
                 citation="goodfellow2014",
                 year=2014,
+                chapter="nonsaturating",
             ),
             GANLoss(
                 "label-smoothing",
@@ -69,6 +71,7 @@ losses: Named = Named(
                 title="Non-saturating GAN with one-sided label smoothing",
                 citation="salimans2016",
                 year=2016,
+                chapter="nonsaturating",
             ),
             GANLoss(
                 "lsgan",
@@ -80,6 +83,7 @@ losses: Named = Named(
                 title="Least-squares GAN",
                 citation="mao2017",
                 year=2017,
+                chapter="optimal-discriminator",
             ),
             GANLoss(
                 "hinge",

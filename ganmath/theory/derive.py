@@ -9,7 +9,7 @@ its step with the critic frozen, and where its loss alone would send q, the crit
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import mpmath
 import sympy as sp
@@ -32,16 +32,35 @@ __all__ = ["Derivation", "GeneratorValue", "NoOptimalCritic", "Saturation", "Ste
 PROVED = "proved by sympy"
 CHECKED = "checked numerically on a grid of u from 1e-6 to 1e6"
 DEFINITION = "definition"
+ABOUT_GRADIENT = "generator_divergence"
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a derivation: what it says, its LaTeX, and how it was checked."""
+    """One step of a derivation: what it says, its LaTeX, and how it was checked.
+
+    about: the attribute of the Derivation that the step settles, or "" for a step on the way.
+    """
 
     title: str
     latex: str
     check: str
     remark: str = ""
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class GradientReading:
+    """What the generator's step follows with the critic frozen at its optimum.
+
+    second_derivative: f_G'' as a function of u, None where gen(C*) is infinite; divergence: the one with
+    that f_G'', or None and why_not says why; check: how the sign of f_G'' is known.
+    """
+
+    second_derivative: sp.Expr | None
+    divergence: FDivergence | None
+    why_not: str | None
+    check: str
 
 
 @dataclass(frozen=True)
@@ -112,6 +131,15 @@ class Derivation:
     saturates: Saturation | None
     steps: tuple[Step, ...] = field(repr=False)
 
+    def check(self, about: str) -> str | None:
+        """How an attribute such as "critic_divergence" is known: the weakest check of the steps about it.
+
+        None where no step settles it, as for a quantity that the loss does not have.
+        """
+        checks = {step.check for step in self.steps if step.about == about} - {DEFINITION}
+        weakest = (checks - {PROVED, CHECKED}) or (checks - {PROVED}) or checks
+        return min(weakest, default=None)
+
     def _repr_markdown_(self) -> str:
         lines = [f"**Derivation: {self.loss.title or self.loss.label}**"]
         for number, step in enumerate(self.steps, 1):
@@ -134,6 +162,17 @@ def derive(loss: GANLoss) -> Derivation:
     return _Work(loss, best).derivation()
 
 
+@lru_cache(maxsize=2048)
+@mpmath.workdps(40)
+def gradient_reading(loss: GANLoss) -> GradientReading:
+    """The gradient reading alone, which costs a fraction of a whole derivation.
+
+    Parameters, errors: as `derive`.
+    """
+    work = _Work(loss, optimum(loss))
+    return work.gradient_reading(work.generator_terms())
+
+
 @dataclass
 class _Work:
     """The expressions of one derivation, each computed once and turned into steps as they come."""
@@ -142,15 +181,17 @@ class _Work:
     best: Optimum
     steps: list[Step] = field(default_factory=list)
 
-    def derivation(self) -> Derivation:
+    def __post_init__(self) -> None:
         self.defaults = {x.symbol: x.default for x in self.loss.parameters}
         self.falls = CHECKED
         self.at_defaults = ", ".join(f"{x.keyword} = {x.default}" for x in self.loss.parameters)
+
+    def derivation(self) -> Derivation:
         self._definition_and_optimum()
-        divergence = self.divergence = self._critic_divergence()
-        g = self._generator_terms()
+        divergence = self._critic_divergence()
+        g = self.generator_terms()
         value = self._generator_value()
-        second, followed, why_not = self._gradient_reading(g)
+        gradient = self.gradient_reading(g)
         minimiser = self._equilibrium_reading(g)
         saturates = self._saturation()
         return Derivation(
@@ -161,16 +202,16 @@ class _Work:
             critic_value=self.value,
             critic_divergence=divergence,
             generator_value=value,
-            generator_second_derivative=second,
-            generator_divergence=followed,
-            why_not=why_not,
+            generator_second_derivative=gradient.second_derivative,
+            generator_divergence=gradient.divergence,
+            why_not=gradient.why_not,
             minimiser=minimiser,
             saturates=saturates,
             steps=tuple(self.steps),
         )
 
-    def step(self, title: str, latex: str, check: str, remark: str = "") -> None:
-        self.steps.append(Step(title, latex, check, remark))
+    def step(self, title: str, latex: str, check: str, remark: str = "", about: str = "") -> None:
+        self.steps.append(Step(title, latex, check, remark, about))
 
     # --- critic ----------------------------------------------------------------------------------
 
@@ -201,13 +242,15 @@ class _Work:
             remark += "Where $C^*$ is infinite the infimum is approached but not attained. "
         if best.implicit:
             remark += "The stationary equation has no closed solution here; $C^*$ is evaluated by bisection. "
-        self.step("The optimal critic:", rf"C^*(u) = {_tex(self.critic)}", residual, remark.strip())
+        shown = rf"C^*(u) = {_tex(self.critic)}"
+        self.step("The optimal critic:", shown, residual, remark.strip(), "optimal_critic")
         self.discriminator = self._discriminator()
         if self.discriminator is not None:
             self.step(
                 "The same as a probability:",
                 rf"D^*(x) = {_tex(self.discriminator)}",
                 PROVED,
+                about="optimal_discriminator",
             )
         self._second_order()
 
@@ -246,24 +289,36 @@ class _Work:
                 rf"\frac{{\partial^2 h}}{{\partial C^2}}\Big|_{{C^*}}{shown} > 0",
                 PROVED if positive and not self.best.implicit else CHECKED,
                 _span(b.low, b.high),
+                "optimal_critic",
             )
 
+    @cached_property
+    def value(self) -> sp.Expr:
+        """h(C*; u), the critic's objective at its optimum."""
+        return self.best.join(lambda b: b.value if self.best.implicit else tidy(b.value))
+
+    @cached_property
+    def reduction(self) -> tuple[FDivergence, str]:
+        """The divergence that the critic measures, with how it is known."""
+        at_one = self._at_one(lambda b: b.value)
+        return self._named(-self.value, -at_one, offset=at_one)
+
     def _critic_divergence(self) -> FDivergence:
-        self.value = self.best.join(lambda b: b.value if self.best.implicit else tidy(b.value))
         self.step(
             "Value of the critic's objective at its optimum:",
             rf"h(C^*; u) = {_tex(self.value)}",
             PROVED if not self.best.implicit else CHECKED,
+            about="critic_value",
         )
-        at_one = self._at_one(lambda b: b.value)
-        divergence, check = self._named(-self.value, -at_one, offset=at_one)
-        shown = _scaled(divergence)
+        divergence, check = self.reduction
+        shown = divergence.scaled_latex
         remark = rf"with $f(u) = {_tex(divergence.f)}$, $f(1) = 0$."
         self.step(
             "The critic's loss at its optimum is a constant minus an f-divergence:",
             rf"\min_C L_D = {_tex(divergence.offset)} - {shown}",
             check,
             remark,
+            "critic_divergence",
         )
         return divergence
 
@@ -288,7 +343,7 @@ class _Work:
 
     # --- generator -------------------------------------------------------------------------------
 
-    def _generator_terms(self) -> list[tuple[sp.Expr, sp.Expr, sp.Expr]]:
+    def generator_terms(self) -> list[tuple[sp.Expr, sp.Expr, sp.Expr]]:
         """(low, high, gen(C*(u))) on every branch."""
         return [(b.low, b.high, b.gen if self.best.implicit else tidy(b.gen)) for b in self.best.branches]
 
@@ -300,6 +355,7 @@ class _Work:
                 r"\mathbb{E}_{q}\left[\mathrm{gen}(C^*)\right] = \pm\infty",
                 PROVED,
                 "The optimal critic is infinite, and so is the generator's loss: it has no value.",
+                "generator_value",
             )
             return None
         part = lambda b: b.gen + u * b.gen_real  # noqa: E731
@@ -309,10 +365,12 @@ class _Work:
             ties[ratio] = (self.loss.gen + ratio * self.loss.gen_real).subs(c, middle)
         raw = self.best.join(lambda b: part(b) if self.best.implicit else tidy(part(b)), ties)
         offset = sp.sympify(ties[1]) if 1 in ties else self._at_one(part)
-        divergence, _ = self._named(raw, offset, offset=offset)
+        divergence, named = self._named(raw, offset, offset=offset)
         counter = _counterexample(divergence.f.subs(self.defaults))
         verdict, how = _sign_of_second(divergence.f, self.defaults)
         convex = counter is None and verdict == "nonnegative"
+        if named != PROVED or (counter is None and not convex):
+            how = CHECKED  # a divergence that is not convex rests on the search for a counterexample
         value = GeneratorValue(divergence, offset, convex, counter, how)
         if counter is None:
             remark = "Least at p = q and only there" + (
@@ -330,17 +388,18 @@ class _Work:
             total += r" + \mathbb{E}_{p}\left[\mathrm{gen}_{\mathrm{real}}(C^*)\right]"
         self.step(
             "Value reading: the generator's loss with the critic re-optimised for every q,",
-            rf"{total} = {_tex(offset)} + {_scaled(divergence)}",
+            rf"{total} = {_tex(offset)} + {divergence.scaled_latex}",
             how,
             rf"with $f(u) = {_tex(divergence.f)}$. " + remark,
+            "generator_value",
         )
         return value
 
-    def _gradient_reading(self, g: list) -> tuple[sp.Expr | None, FDivergence | None, str | None]:
+    def gradient_reading(self, g: list) -> GradientReading:
         if any(value.is_infinite for _, _, value in g):
             why = "the optimal critic is infinite and the generator's loss with it, so there is no gradient"
-            self.step("Gradient reading:", r"f_G''(u)\ \text{undefined}", PROVED, why)
-            return None, None, why
+            self.step("Gradient reading:", r"f_G''(u)\ \text{undefined}", PROVED, why, ABOUT_GRADIENT)
+            return GradientReading(None, None, why, PROVED)
         smooth = self.best.join(lambda b: _second_derivative(b.gen, self.best.implicit))
         jumps = []
         for (_, end, left), (_, _, right) in itertools.pairwise(g):
@@ -359,34 +418,40 @@ class _Work:
         if bad or verdict == "negative somewhere":
             where = f"u = {bad[0][0]}" if bad else f"u = {mpmath.nstr(_witness(smooth, self.defaults), 4)}"
             why = f"f_G'' is negative at {where}, so the step follows no divergence"
-            self.step(title, formula, PROVED if how == PROVED else CHECKED, why[0].upper() + why[1:] + ".")
-            return second, None, why
+            self.step(title, formula, how, why[0].upper() + why[1:] + ".", ABOUT_GRADIENT)
+            return GradientReading(second, None, why, how)
         if verdict == "zero" and not jumps:
             why = "gen(C*) is constant: the generator gets no gradient"
-            self.step(title, formula, how, why)
-            return second, None, why
-        divergence = self._envelope(jumps) or self._integrate(smooth, jumps)
+            self.step(title, formula, how, why, ABOUT_GRADIENT)
+            return GradientReading(second, None, why, how)
+        divergence, named = self._envelope(jumps) or self._integrate(smooth, jumps)
+        how = how if named == PROVED else CHECKED
         self.step(
             title,
             formula,
             how,
-            rf"It is nonnegative: the step follows the divergence ${_scaled(divergence)}$.",
+            rf"It is nonnegative: the step follows the divergence ${divergence.scaled_latex}$.",
+            ABOUT_GRADIENT,
         )
-        return second, divergence, None
+        return GradientReading(second, divergence, None, how)
 
-    def _envelope(self, jumps: list) -> FDivergence | None:
+    def _envelope(self, jumps: list) -> tuple[FDivergence, str] | None:
         """f_D itself where the game is zero-sum: the step follows what the critic measures.
 
         With gen = -fake + const the envelope theorem gives f_G'' = fake'(C*) dC*/du / u = f_D'', as
-        u real'(C*) + fake'(C*) = 0.
+        u real'(C*) + fake'(C*) = 0. With how the name of f_D is known.
         """
         zero_sum = tidy((self.loss.gen + self.loss.fake).diff(c)) == 0
         if not zero_sum or jumps or self.best.implicit or len(self.best.branches) > 1:
             return None
-        return replace(self.divergence, offset=sp.S.Zero)
+        divergence, named = self.reduction
+        return replace(divergence, offset=sp.S.Zero), named
 
-    def _integrate(self, smooth: sp.Expr, jumps: list) -> FDivergence:
-        """f with the given second derivative, f(1) = 0 and f'(1) = 0 (half the jump at a kink)."""
+    def _integrate(self, smooth: sp.Expr, jumps: list) -> tuple[FDivergence, str]:
+        """f with the given second derivative, f(1) = 0 and f'(1) = 0 (half the jump at a kink).
+
+        With how its name is known.
+        """
         kinks = sum((w * sp.Abs(u - at) / 2 for at, w in jumps), start=sp.S.Zero)
         if smooth == 0:
             f = kinks
@@ -397,11 +462,11 @@ class _Work:
                 closed = sp.Integral((u - s) * smooth.subs(u, s), (s, 1, u))
             f = closed + kinks
         if f.has(sp.Integral):
-            return FDivergence(f=f)
+            return FDivergence(f=f), PROVED
         found = recognise(f - f.subs(u, 1))
         if found is not None:
-            return found.divergence.scaled(found.scale)
-        return FDivergence(f=_normalise(f - f.subs(u, 1)))
+            return found.divergence.scaled(found.scale), PROVED if found.proved else CHECKED
+        return FDivergence(f=_normalise(f - f.subs(u, 1))), PROVED
 
     def _equilibrium_reading(self, g: list) -> str:
         """Which q minimises the generator's loss while the critic stays frozen."""
@@ -425,6 +490,7 @@ class _Work:
             r"\left\{ q : q \text{ lives on } \arg\min_x\, \mathrm{gen}(C^*(x)) \right\}",
             self.falls,
             statement[0].upper() + statement[1:] + " is a minimiser.",
+            "minimiser",
         )
         return statement
 
@@ -447,6 +513,7 @@ class _Work:
             rf"\lim_{{u \to 0}} = {_tex(at_zero)}, \quad \lim_{{u \to \infty}} = {_tex(at_infinity)}",
             PROVED,
             f"It {word} as u goes to 0, where the critic rejects the generator's samples.",
+            "saturates",
         )
         return found
 
@@ -611,12 +678,6 @@ def _less(a: object, b: object, defaults: dict) -> bool:
 
 def _tex(expr: object) -> str:
     return to_latex(sp.sympify(expr))
-
-
-def _scaled(divergence: FDivergence) -> str:
-    if divergence.name is None or divergence.scale == 1:
-        return divergence.latex
-    return sp.latex(divergence.scale) + r"\," + divergence.latex
 
 
 def _row(values: tuple) -> str:

@@ -102,6 +102,14 @@ class FDivergence:
             limits=self.limits and (s * self.limits[0], s * self.limits[1]),
         )
 
+    @property
+    def scaled_latex(self) -> str:
+        """`scale` times the named divergence."""
+        factor = to_latex(self.scale)
+        if self.scale.is_Add:
+            factor = rf"\left({factor}\right)"
+        return self.latex if self.scale == 1 else rf"{factor}\,{self.latex}"
+
     @cached_property
     def f_at_zero(self) -> sp.Expr:
         """f(0+), the cost per unit of q where p has no mass; may be oo."""
@@ -255,8 +263,7 @@ class FDivergence:
             )
 
     def _repr_latex_(self) -> str:
-        factor = "" if self.scale == 1 else to_latex(self.scale) + r"\,"
-        return rf"$\displaystyle {factor}{self.latex}, \quad f(u) = {to_latex(self.f)}$"
+        return rf"$\displaystyle {self.scaled_latex}, \quad f(u) = {to_latex(self.f)}$"
 
 
 def _charge(mass: sp.Expr, cost: sp.Expr) -> sp.Expr:

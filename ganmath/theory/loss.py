@@ -35,8 +35,8 @@ class GANLoss:
     Parameters: real, fake, sympy expressions in ``ganmath.c``, both minimised by the critic; gen,
     gen_real, minimised by the generator; link, the probability that goes with an output C (sigmoid
     for logits) or None; domain, the interval of outputs that the critic may take; parameters, the
-    free symbols with their defaults. ValueError where an expression has a symbol that is neither
-    ``ganmath.c`` nor a parameter.
+    free symbols with their defaults; chapter, the page of the book that treats it. ValueError where an
+    expression has a symbol that is neither ``ganmath.c`` nor a parameter.
     Calling a loss sets parameters: ``losses["lsgan"](a=0, b=1, c=1)``.
     """
 
@@ -51,6 +51,7 @@ class GANLoss:
     title: str = ""
     citation: str = ""
     year: int | None = None
+    chapter: str = ""
     values: tuple[tuple[str, sp.Expr], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
@@ -187,11 +188,16 @@ class GANLoss:
 
     def latex(self) -> str:
         """Both objectives as LaTeX, aligned, for a display equation."""
-        critic = rf"L_D &= {_expectation('p', self.real)} + {_expectation('q', self.fake)}"
-        generator = rf"L_G &= {_expectation('q', self.gen)}"
+        critic, generator = self.latex_objectives()
+        return rf"\begin{{aligned}} L_D &= {critic} \\ L_G &= {generator} \end{{aligned}}"
+
+    def latex_objectives(self) -> tuple[str, str]:
+        """L_D and L_G as LaTeX, each without its name."""
+        critic = f"{_expectation('p', self.real)} + {_expectation('q', self.fake)}"
+        generator = _expectation("q", self.gen)
         if self.needs_real:
             generator += f" + {_expectation('p', self.gen_real)}"
-        return rf"\begin{{aligned}} {critic} \\ {generator} \end{{aligned}}"
+        return critic, generator
 
     def _repr_markdown_(self) -> str:
         return f"**{self.title or self.label}**\n\n$$\n{self.latex()}\n$$"

@@ -1,0 +1,145 @@
+"""Any critic with any generator: what the generator's step follows, for every pair of objectives.
+
+The two objectives are chosen independently (Jolicoeur-Martineau 2018). With the critic of one loss at
+its optimum C* and the generator of another, the step follows the f-divergence with
+f_G'' = -(1/u) d/du gen(C*(u)) where that is nonnegative, and no divergence where it is not.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import sympy as sp
+
+from ganmath.theory.atlas import EVIDENCE, in_table
+from ganmath.theory.catalogue import losses
+from ganmath.theory.derive import GradientReading, gradient_reading
+from ganmath.theory.divergence import FDivergence
+from ganmath.theory.expression import to_latex
+from ganmath.theory.loss import GANLoss
+from ganmath.theory.optimum import ImplicitCritic, NoOptimalCritic
+
+VERDICTS = {
+    "divergence": "decreases a divergence",
+    "opposed": "increases a divergence",
+    "none": "no divergence",
+    "constant": "no gradient",
+    "undefined": "no finite gradient",
+    "unknown": "not derived",
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One critic with one generator, named by the losses they come from.
+
+    second_derivative: f_G'' (None where it is not defined). verdict: a key of `VERDICTS`; "none" where
+    f_G'' changes sign. divergence: the one that the step decreases or increases. why: the reason where
+    it decreases none. evidence: as in the atlas.
+    """
+
+    critic: str
+    generator: str
+    second_derivative: sp.Expr | None
+    verdict: str
+    divergence: FDivergence | None = None
+    why: str = ""
+    evidence: str = ""
+
+    @property
+    def markdown(self) -> str:
+        """The verdict, with the divergence's formula where it has a name."""
+        if self.divergence is None or self.divergence.name is None:
+            return VERDICTS[self.verdict]
+        return f"{VERDICTS[self.verdict].split()[0]} ${self.divergence.scaled_latex}$"
+
+    @property
+    def formula(self) -> str:
+        """f_G'' in Markdown, or ""."""
+        if self.second_derivative is None or self.second_derivative.has(ImplicitCritic):
+            return ""
+        return f"$f_G''(u) = {to_latex(self.second_derivative)}$"
+
+
+@dataclass(frozen=True)
+class PairMatrix:
+    """Critics down, generators across; losses that share an objective share its line.
+
+    critics, generators: names of the losses with each distinct objective. cells: row by row.
+    """
+
+    critics: tuple[tuple[str, ...], ...]
+    generators: tuple[tuple[str, ...], ...]
+    cells: tuple[tuple[Pair, ...], ...]
+
+    def __getitem__(self, names: tuple[str, str]) -> Pair:
+        """The cell of (critic, generator), by the names of losses; KeyError for an unknown one."""
+        lines = (self.critics, self.generators)
+        at = [next((i for i, g in enumerate(x) if n in g), None) for n, x in zip(names, lines, strict=True)]
+        if at[0] is None or at[1] is None:
+            raise KeyError(f"no pair {names}: critics {self.critics}, generators {self.generators}")
+        return self.cells[at[0]][at[1]]
+
+    def _repr_markdown_(self) -> str:
+        heads = [", ".join(names) for names in self.generators]
+        lines = [f"| critic \\ generator | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+        for names, cells in zip(self.critics, self.cells, strict=True):
+            shown = [in_table(f"{cell.formula} {cell.markdown} *{cell.evidence}*") for cell in cells]
+            lines.append(f"| {', '.join(names)} | {' | '.join(shown)} |")
+        return "\n".join(lines)
+
+
+def pair_matrix(entries: Iterable[GANLoss] | None = None) -> PairMatrix:
+    """The gradient reading of every critic objective with every generator objective.
+
+    entries: losses, by default the whole catalogue, at their parameters' defaults. Some tenths of a
+    second for each pair of distinct objectives. A pair that cannot be derived has the verdict "unknown".
+    """
+    fixed = [loss.at_defaults() for loss in (losses.values() if entries is None else entries)]
+    critics, generators = distinct_objectives(fixed)
+    cells = tuple(tuple(pair(d[0], g[0]) for g in generators) for d in critics)
+    names = [tuple(tuple(x.name for x in group) for group in groups) for groups in (critics, generators)]
+    return PairMatrix(names[0], names[1], cells)
+
+
+def distinct_objectives(fixed: list[GANLoss]) -> tuple[list[list[GANLoss]], list[list[GANLoss]]]:
+    """Losses grouped by the critic's objective, and by the generator's."""
+    critics: dict[tuple[object, ...], list[GANLoss]] = {}
+    generators: dict[tuple[object, ...], list[GANLoss]] = {}
+    for loss in fixed:
+        critics.setdefault((loss.real, loss.fake, loss.domain), []).append(loss)
+        generators.setdefault((loss.gen, loss.gen_real), []).append(loss)
+    return list(critics.values()), list(generators.values())
+
+
+def pair(critic: GANLoss, generator: GANLoss) -> Pair:
+    """The cell of the matrix for one critic's and one generator's objective, without parameters."""
+    both = GANLoss.pair(critic, generator)
+    names = critic.name, generator.name
+    try:
+        reading = gradient_reading(both)
+        # a step that follows a divergence once its sign is turned increases that divergence
+        turned = None
+        if reading.divergence is None and reading.second_derivative not in (None, 0):
+            turned = gradient_reading(replace(both, gen=-both.gen, gen_real=-both.gen_real))
+    except NoOptimalCritic as error:
+        return Pair(*names, None, "unknown", why=f"no optimal critic: {error}")
+    except Exception as error:  # one pair that sympy fails on must not cost the others their cells
+        return Pair(*names, None, "unknown", why=f"not derived: {type(error).__name__}: {error}")
+    opposed = turned is not None and turned.divergence is not None
+    decides = turned if turned is not None and opposed else reading
+    return Pair(
+        *names,
+        reading.second_derivative,
+        "opposed" if opposed else _verdict(reading),
+        decides.divergence,
+        reading.why_not or "",
+        EVIDENCE.get(decides.check, "argued"),
+    )
+
+
+def _verdict(reading: GradientReading) -> str:
+    if reading.second_derivative is None:
+        return "undefined"
+    if reading.second_derivative == 0:
+        return "constant"
+    return "divergence" if reading.divergence is not None else "none"
