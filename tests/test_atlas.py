@@ -1,0 +1,216 @@
+"""The atlas repeats what derivations say, with their own evidence, and keeps every loss's row."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import sympy as sp
+import yaml
+
+import ganmath as gm
+from ganmath.theory import atlas as module
+from ganmath.theory import derive as derivations
+from ganmath.theory.atlas import COLUMNS, row
+from ganmath.theory.derive import CHECKED, PROVED, derive, gradient_reading
+from ganmath.theory.pairs import pair, pair_matrix
+
+from .conftest import ROOT
+
+c = gm.c
+HINGE = gm.GANLoss("hinge", real=gm.relu(1 - c), fake=gm.relu(1 + c), gen=-c)
+QUARTIC = gm.GANLoss("quartic", real=(c - 1) ** 4, fake=(c + 1) ** 4 + gm.softplus(c), gen=-c)
+WITHOUT_BOUND = gm.GANLoss("linear", real=-c, fake=c, gen=-c)
+
+
+@pytest.fixture(scope="module")
+def whole() -> module.Atlas:
+    return gm.atlas()
+
+
+def test_every_loss_of_the_catalogue_has_a_full_row(whole):
+    assert [r.name for r in whole] == list(gm.losses)
+    for r in whole:
+        assert not r.trouble
+        assert r.evidence in {"proved", "checked"}
+        for name in COLUMNS:
+            entry = getattr(r, name)
+            assert entry.value is not None and entry.markdown and entry.evidence, (r.name, name)
+
+
+def test_every_row_leads_to_a_chapter_of_the_book_and_to_a_reference(whole):
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    chapters = {c["file"] for part in toc["parts"] for c in part["chapters"]}
+    bibliography = (ROOT / "book" / "references.bib").read_text()
+    for r in whole:
+        assert f"book/{r.chapter}" in chapters
+        assert r.year and r.citation and f"{{{r.citation}," in bibliography
+
+
+def test_minimax(whole):
+    r, u = whole["minimax"], gm.u
+    assert r.optimal_critic.value == sp.log(u)
+    assert sp.simplify(r.optimal_discriminator.value - gm.p / (gm.p + gm.q)) == 0
+    assert (r.critic_divergence.value.name, r.critic_divergence.value.scale) == ("Jensen-Shannon", 2)
+    assert r.at_equilibrium.value == 2 * sp.log(2)
+    assert (r.gradient_reading.value.name, r.gradient_reading.value.scale) == ("Jensen-Shannon", 2)
+    # E_q log(1 - D*) = KL(q || m) - log 2
+    value = r.value_reading.value
+    difference = sp.diff(value.f - sp.log(2 / (1 + u)), u, 2)
+    assert value.offset == -sp.log(2) and sp.simplify(difference) == 0
+    assert r.saturation.value and r.saturation.verdict == "saturates"
+    assert "largest" in r.equilibrium_reading.value
+    assert {getattr(r, name).evidence for name in COLUMNS} == {"proved"} == {r.evidence}
+
+
+def test_nonsaturating_follows_twice_kl_from_the_mixture_to_the_data(whole):
+    r = whole["nonsaturating"]
+    assert r.gradient_reading.value.latex == r"2\,\mathrm{KL}(m\,\|\,p)"
+    assert r.gradient_reading.value.scale == 1
+    assert not r.saturation.value
+
+
+def test_parameters_stand_at_their_defaults_and_formulas_in_general_beside_them(whole):
+    r = whole["lsgan"]
+    assert not r.loss.parameters
+    assert r.critic_divergence.value.scale == sp.Rational(1, 8)
+    assert r.critic_divergence.general == r"$\frac{\left(a - b\right)^{2}}{8}\,\Delta(p, q)$ (Le Cam)"
+    # for other labels than the defaults the step may follow no divergence: no verdict in general
+    assert "follows" in r.gradient_reading.markdown and "follows" not in r.gradient_reading.general
+
+
+def test_atlas_shows_a_markdown_table_whose_formulas_do_not_break_it(whole):
+    lines = whole._repr_markdown_().splitlines()
+    assert len(lines) == 2 + len(gm.losses)
+    assert {line.count("|") for line in lines} == {len(COLUMNS) + 2}
+    with pytest.raises(KeyError, match="nonsaturating"):
+        whole["nonsaturing"]
+
+
+# --- evidence comes from the derivation's steps ----------------------------------------------------
+
+
+def test_what_is_known_numerically_only_is_not_called_proved():
+    r = row(QUARTIC)
+    assert r.optimal_critic.evidence == r.critic_divergence.evidence == r.evidence == "checked"
+    assert "no closed form" in r.optimal_critic.formula
+    assert "no closed form" in r.saturation.markdown and r.saturation.evidence == ""
+
+
+def test_evidence_is_the_weakest_of_the_steps_about_an_entry(monkeypatch):
+    d = derive(gm.losses["minimax"])
+
+    def weaken(check: str, about: str) -> str:
+        first = next(i for i, step in enumerate(d.steps) if step.about == about)
+        steps = (*d.steps[:first], replace(d.steps[first], check=check), *d.steps[first + 1 :])
+        monkeypatch.setattr(module, "derive", lambda loss: replace(d, steps=steps))
+        return getattr(row(gm.losses["minimax"]), about).evidence
+
+    assert weaken(PROVED, "optimal_critic") == "proved"
+    assert weaken(CHECKED, "optimal_critic") == "checked"
+    assert weaken("by the hand proof of the chapter", "optimal_critic") == "argued"
+    assert weaken(CHECKED, "critic_divergence") == "checked"
+
+
+def test_name_found_by_numbers_alone_is_not_called_proved(monkeypatch):
+    """A divergence recognised at its probes, without sympy's proof, weakens every reading that uses it."""
+    honest = derivations.recognise
+    monkeypatch.setattr(
+        derivations,
+        "recognise",
+        lambda f: None if (found := honest(f)) is None else replace(found, proved=False),
+    )
+    loss = replace(gm.losses["minimax"], name="minimax, names unproved")
+    r = row(loss)
+    assert (
+        r.critic_divergence.evidence == r.gradient_reading.evidence == r.at_equilibrium.evidence == "checked"
+    )
+    assert r.optimal_critic.evidence == "proved"
+
+
+def test_loss_with_the_wrong_sign_is_refuted_not_proved():
+    wrong = gm.GANLoss("sign", real=-gm.softplus(-c), fake=-gm.softplus(c), gen=gm.softplus(-c))
+    r = row(wrong)
+    assert r.trouble.startswith("no optimal critic:") and r.evidence == ""
+    assert all(entry.value is None and not entry.evidence for entry in r.entries.values())
+
+
+def test_loss_without_a_minimum_keeps_its_row_and_says_why():
+    table = gm.atlas([WITHOUT_BOUND, gm.losses["minimax"]])
+    assert "falls without bound" in table["linear"].trouble
+    assert table["minimax"].evidence == "proved"
+    assert "falls without bound" in table._repr_markdown_()
+
+
+def test_unforeseen_failure_of_one_loss_leaves_the_others(monkeypatch):
+    def failing(loss: gm.GANLoss) -> derivations.Derivation:
+        if loss.name == "hinge":
+            raise NotImplementedError("no such integral")
+        return derive(loss)
+
+    monkeypatch.setattr(module, "derive", failing)
+    table = gm.atlas([HINGE, gm.losses["minimax"]])
+    assert table["hinge"].trouble == "not derived: NotImplementedError: no such integral"
+    assert table["minimax"].evidence == "proved"
+
+
+# --- pairs ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def matrix():
+    return pair_matrix([gm.losses["minimax"], gm.losses["nonsaturating"], gm.losses["lsgan"], HINGE])
+
+
+def test_equal_objectives_share_a_line(matrix):
+    assert matrix.critics == (("minimax", "nonsaturating"), ("lsgan",), ("hinge",))
+    assert matrix.generators == (("minimax",), ("nonsaturating",), ("lsgan",), ("hinge",))
+    assert matrix["minimax", "hinge"] is matrix["nonsaturating", "hinge"]
+    with pytest.raises(KeyError, match="wgan"):
+        matrix["wgan", "hinge"]
+
+
+def test_a_loss_own_pair_agrees_with_its_derivation(matrix):
+    for name in ("minimax", "nonsaturating", "lsgan"):
+        d = derive(gm.losses[name].at_defaults())
+        cell = matrix[name, name]
+        assert cell.second_derivative == d.generator_second_derivative
+        assert cell.divergence.f == d.generator_divergence.f
+        assert cell.evidence == "proved"
+
+
+def test_pairs_of_different_losses(matrix):
+    # C* = log u and gen = -C: f_G'' = 1/u^2, the reverse Kullback-Leibler divergence
+    assert matrix["minimax", "hinge"].divergence.name == "reverse Kullback-Leibler"
+    # gen = (C - 1)^2/2 turns round at C = 1, that is u = e: f_G'' = (1 - log u)/u^2
+    cell = matrix["minimax", "lsgan"]
+    assert cell.verdict == "none" and cell.divergence is None and "negative at u" in cell.why
+    assert sp.simplify(cell.second_derivative - (1 - sp.log(gm.u)) / gm.u**2) == 0
+    # a sign critic sees nothing but which density is larger
+    assert {matrix["hinge", g].divergence.name for g in ("lsgan", "hinge")} == {"total variation"}
+
+
+def test_generator_that_walks_away_is_told_from_one_that_follows_nothing():
+    backwards = gm.GANLoss("backwards", real=gm.softplus(-c), fake=gm.softplus(c), gen=gm.softplus(c))
+    cell = pair(backwards, backwards)
+    assert cell.verdict == "opposed" and cell.markdown == r"increases $2\,\mathrm{JS}(p, q)$"
+    still = pair(backwards, replace(backwards, gen=sp.S.One))
+    assert still.verdict == "constant"
+
+
+def test_pair_that_cannot_be_derived_says_why():
+    cell = pair(WITHOUT_BOUND, HINGE)
+    assert cell.verdict == "unknown" and "falls without bound" in cell.why and cell.evidence == ""
+
+
+def test_gradient_reading_alone_equals_the_whole_derivation():
+    for loss in (HINGE, gm.losses["nonsaturating"]):
+        alone, d = gradient_reading(loss), derive(loss)
+        assert alone.second_derivative == d.generator_second_derivative
+        assert alone.divergence.f == d.generator_divergence.f
+        assert alone.check == d.check("generator_divergence")
+
+
+def test_matrix_shows_a_markdown_table(matrix):
+    lines = matrix._repr_markdown_().splitlines()
+    assert {line.count("|") for line in lines} == {len(matrix.generators) + 2}
