@@ -200,6 +200,8 @@ def _value(d: Derivation) -> Said:
     if value is None:
         return None, "", "infinite: no value"
     offset = "" if value.offset == 0 else _tex(value.offset) + " + "
+    if value.f == 0:
+        return value, f"${_tex(value.offset)}$", "the same for every q; not a divergence"
     formula = named(value.divergence, before=offset)
     if not value.is_divergence:
         return value, formula, "not a divergence"
@@ -210,7 +212,7 @@ def _gradient(d: Derivation) -> Said:
     second = d.generator_second_derivative
     formula = "" if second is None else _formula("f_G''(u)", second)
     if d.generator_divergence is None:
-        return d.why_not, formula, str(d.why_not)
+        return d.why_not, formula, str(d.why_not).replace("f_G''", "$f_G''$")
     return d.generator_divergence, formula, "follows " + named(d.generator_divergence)
 
 
