@@ -19,7 +19,8 @@ _homes = {
     "ganmath.theory.divergence": ["divergences", "FDivergence", "Normal", "Uniform", "PointMass"],
     "ganmath.theory.oracle": ["verify", "VerificationError"],
     "ganmath.theory.equations": ["equation"],
-    "ganmath.data": ["load", "toys"],
+    "ganmath.data": ["load"],
+    "ganmath.toy_data": ["toys"],
     "ganmath.training": ["fit", "fit_critic", "load_run", "Run", "TrainingDiverged"],
     "ganmath.scales": ["scale", "by_scale"],
 }

@@ -7,10 +7,8 @@ come from the package at build time: nothing of it is typed.
 
 from __future__ import annotations
 
-import json
 import re
 from html import escape
-from importlib import resources
 from typing import Any
 
 from docutils import nodes
@@ -75,15 +73,23 @@ class OneObject(Directive):
         return [*parts, _html("</ul></div>")]
 
 
-def equations_checked(*_: Any) -> tuple[list[nodes.Node], list[nodes.Node]]:
-    """The role: "70 of 70" displayed equations, from the record that the package carries."""
-    record = resources.files("ganmath") / "_data" / "equations.json"
-    if not record.is_file():
-        from ganmath.theory.equations import equations
+class Count(nodes.Inline, nodes.TextElement):
+    """The place of the count of equations, which is known once all pages are read."""
 
-        return [nodes.Text(f"all {len(equations)}")], []
-    entries = json.loads(record.read_text(encoding="utf-8"))
-    return [nodes.Text(f"{len(entries)} of {len(entries)}")], []
+
+def equations_checked(*_: Any) -> tuple[list[nodes.Node], list[nodes.Node]]:
+    """The role `` {equations-checked}`of` ``: "70 of 70", say."""
+    return [Count()], []
+
+
+def fill_in_count(app: Sphinx, document: nodes.document, page: str) -> None:
+    """Of the equations that the chapters display, how many the package's record of checks holds."""
+    from ganmath.checked import checked_equations
+
+    shown = app.env.get_domain("math").equations  # type: ignore[attr-defined]
+    checked = [label for label in shown if label in checked_equations()]
+    for place in list(document.findall(Count)):
+        place.replace_self(nodes.Text(f"{len(checked)} of {len(shown)}"))
 
 
 def _html(text: str) -> nodes.raw:
@@ -94,4 +100,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_directive("one-object", OneObject)
     app.add_role("equations-checked", equations_checked)
+    app.connect("doctree-resolved", fill_in_count)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

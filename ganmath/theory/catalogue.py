@@ -26,6 +26,7 @@ def _alpha_loss(logit: sp.Expr) -> sp.Expr:
     return _alpha / (_alpha - 1) * (1 - sp.exp((_alpha - 1) / _alpha * log_sigmoid(logit)))
 
 
+#: Every named loss; ``losses["lsgan"](a=0, b=1, c=1)`` sets the parameters of one that has some.
 losses: Named = Named(
     "loss",
     {

@@ -523,6 +523,8 @@ class ArimotoFamily:
         )
 
 
+#: Every named divergence and distance: ``divergences["jensen-shannon"](p, q)`` on arrays of
+#: probabilities, ``.between(Normal(0, 1), Normal(2, 1))`` on densities.
 divergences: Mapping[str, Any] = MappingProxyType(
     Named(
         "divergence",

@@ -16,9 +16,13 @@ from sympy.printing.latex import LatexPrinter
 from ganmath.theory.javascript import javascript_helpers as javascript_helpers
 from ganmath.theory.javascript import to_javascript as to_javascript
 
+#: The critic's output C, a real symbol.
 c = sp.Symbol("C", real=True)
+#: The density ratio u = p/q, a positive symbol.
 u = sp.Symbol("u", positive=True)
+#: The data's density at a point, a positive symbol.
 p = sp.Symbol("p", positive=True)
+#: The generator's density at a point, a positive symbol.
 q = sp.Symbol("q", positive=True)
 
 

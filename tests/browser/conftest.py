@@ -15,6 +15,9 @@ from playwright.sync_api import Browser, sync_playwright
 from ..conftest import ROOT, unavailable
 
 SITE = ROOT / "_build" / "html"
+BUILT = sorted(
+    path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html") if "_static" not in path.parts
+)
 CHROMIUM = os.environ.get("GANMATH_CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
