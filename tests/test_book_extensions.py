@@ -62,6 +62,12 @@ def test_the_build_names_an_equation_that_is_not_the_checked_one(monkeypatch, ch
         page.check_book()
 
 
+def test_a_page_of_prose_displays_no_equation_of_its_own(monkeypatch, tmp_path):
+    (tmp_path / "glossary.md").write_text("A term\n\n$$\nx = y\n$$\n")
+    monkeypatch.setattr(page._tool(), "BOOK", tmp_path)
+    assert page._tool().displayed({})[1] == ["glossary.md: no registered equation '': '$$\\nx = y\\n$$'"]
+
+
 def test_chip_says_how_the_equation_is_known_and_links_to_its_row():
     html = page.chip(ROWS["minimax.bounds"], "equations.html#minimax.bounds")
     assert ">50 digits</a>" in html and 'href="equations.html#minimax.bounds"' in html

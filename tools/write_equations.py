@@ -76,6 +76,10 @@ def displayed(latex: Mapping[str, str], write: bool = False) -> tuple[dict[str, 
             problems.append(f"{path.name}: equations differ from the registry: run tools/write_equations.py")
         elif differs:
             print(f"{path.name}: equations written")
+    for path in sorted(BOOK.glob("*.md")):  # pages that only talk about equations
+        _, labels, wrong = rewritten(path.read_text(encoding="utf-8"), path.name, latex)
+        everything += [(label, path.stem) for label in labels]
+        problems += wrong
     chapter_of = dict(everything)
     for label, count in Counter(label for label, _ in everything).items():
         if count > 1:
