@@ -122,7 +122,8 @@ def test_card_of_a_chapter_without_a_loss_leaves_its_rows_out():
 
 
 def test_card_counts_an_equation_that_is_not_checked():
-    assert "19 of 20 checked" in dict(card.card_facts("minimax", [], 20))["Equations"]
+    n = page.displayed_in("minimax")
+    assert f"{n} of {n + 1} checked" in dict(card.card_facts("minimax", [], n + 1))["Equations"]
 
 
 def test_card_follows_its_records(tmp_path):
