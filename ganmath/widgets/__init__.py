@@ -4,11 +4,13 @@ Each widget is one HTML output with its script and style inside. Python draws it
 it can be read where no script runs: in a PDF, in a notebook that is not trusted.
 """
 
+from ganmath.widgets.answers import Answer, answer
 from ganmath.widgets.films import Film, Recorder, film, load_film
 from ganmath.widgets.loss_figures import distribution_sliders, loss_sliders
 from ganmath.widgets.sliders import Curve, Line, Panel, Point, Slider, sliders
 
 __all__ = [
+    "Answer",
     "Curve",
     "Film",
     "Line",
@@ -16,6 +18,7 @@ __all__ = [
     "Point",
     "Recorder",
     "Slider",
+    "answer",
     "distribution_sliders",
     "film",
     "load_film",

@@ -302,8 +302,8 @@ def _values(theory: Derivation) -> dict[str, sp.Expr]:
     if divergence.name is None:
         values["divergence D_f(p‖q), f = f_D"] = measured
     else:
-        parameters = "".join(f", {name} = {value}" for name, value in divergence.parameters)
-        values[divergence.name + parameters] = _between(divergence.scaled(1 / divergence.scale))
+        set_to = "".join(f", {name} = {value}" for name, value in divergence.parameters if value.is_number)
+        values[divergence.name + set_to] = _between(divergence.scaled(1 / divergence.scale))
     values["critic’s loss at C*"] = divergence.offset - measured
     value = theory.generator_value
     if value is not None and not theory.loss.needs_real:
@@ -322,11 +322,39 @@ def _between(divergence: FDivergence) -> sp.Expr:
 
 def _integrand(f: sp.Expr) -> sp.Expr:
     """q f(p/q), written as p v f(1/v) with v = q/p where p > q: no ratio above 1, so no overflow."""
-    v = sp.Symbol("v", positive=True)
+    v, w = sp.Symbol("v", positive=True), sp.Symbol("w", real=True)
     mirrored = _tidied(f.subs(u, 1 / v), v).subs(v, sp.exp(-_l))
-    below = sp.exp(_log_q) * _tidied(f, sp.S.One).subs(u, sp.exp(_l))
-    pieces = sp.Piecewise((below, _l <= 0), (sp.exp(_log_p) * mirrored, True))
-    return pieces.xreplace({_l: _log_ratio})
+    above = _weighted(mirrored, w).xreplace({w: _log_p})
+    below = _weighted(_tidied(f, sp.S.One).subs(u, sp.exp(_l)), w).xreplace({w: _log_q})
+    return sp.Piecewise((below, _l <= 0), (above, True)).xreplace({_l: _log_ratio})
+
+
+def _weighted(expr: sp.Expr, log_weight: sp.Symbol) -> sp.Expr:
+    """exp(log_weight) times an expression, term by term, the exponentials of a term joined into one."""
+    if isinstance(expr, sp.Piecewise):
+        return sp.Piecewise(*((_weighted(e, log_weight), condition) for e, condition in expr.args))
+    roots = expr.replace(
+        lambda e: isinstance(e, sp.Pow) and not e.exp.is_Integer and e.base.is_Add,
+        lambda e: sp.exp(e.exp * stabilise(sp.log(e.base))),  # (1 + e^z)^k is exp(k softplus(z))
+    )
+    return sp.Add(*(_joined(log_weight, term) for term in _terms(roots)))
+
+
+def _terms(expr: sp.Expr) -> list[sp.Expr]:
+    """The terms of an expression when its sums, those in denominators apart, are multiplied out."""
+    if isinstance(expr, sp.Add):
+        return [term for part in expr.args for term in _terms(part)]
+    for factor in expr.args if isinstance(expr, sp.Mul) else ():
+        if isinstance(factor, sp.Add):
+            return [term for part in factor.args for term in _terms(expr / factor * part)]
+    return [expr]
+
+
+def _joined(log_weight: sp.Expr, term: sp.Expr) -> sp.Expr:
+    """exp(log_weight) times one term, as one exponential times the rest."""
+    factors = sp.Mul.make_args(term)
+    exponent = sp.Add(log_weight, *(e.args[0] for e in factors if isinstance(e, sp.exp)))
+    return sp.exp(exponent) * sp.Mul(*(e for e in factors if not isinstance(e, sp.exp)))
 
 
 def _tidied(expr: sp.Expr, factor: sp.Expr) -> sp.Expr:

@@ -13,12 +13,17 @@ from importlib.resources import files
 from typing import Any
 
 #: Finds the widget's own elements and hands each to `start`. JupyterLab may run the script before the
-#: output is in the document: then look again at the next frames.
+#: output is in the document: then look again at the next frames. Keys pressed in a widget are its own,
+#: not the shortcuts of a notebook or a page around it.
 _START = """\
 const begin = (tries) => {
 const roots = document.querySelectorAll('[data-gm="%(name)s"]:not([data-gm-live])');
 if (!roots.length && tries) return void requestAnimationFrame(() => begin(tries - 1));
-for (const root of roots) { root.dataset.gmLive = ""; start(root, data); }
+for (const root of roots) {
+root.dataset.gmLive = "";
+root.addEventListener("keydown", (event) => event.stopPropagation());
+start(root, data);
+}
 };
 begin(100);"""
 
@@ -54,7 +59,8 @@ def widget(kind: str, body: str, *, alt: str, data: Any = None, prefix: str = ""
     dictionaries of these, and `Script`. prefix, JavaScript before the script, such as helpers.
 
     The script defines ``function start(root, data)``; root is the ``<div>`` around the body. It may
-    call nothing outside itself. Comments stand on lines of their own: they are left out of the page.
+    call nothing outside itself. So that it can be shortened, comments stand on lines of their own, text
+    in "…" or in `…` without another `…` inside.
     """
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError("alt is empty: say in one sentence what the widget shows")
@@ -62,10 +68,10 @@ def widget(kind: str, body: str, *, alt: str, data: Any = None, prefix: str = ""
     code = _short_js(f"const data = {javascript(data)};\n{prefix}\n{_read(f'{kind}.js')}")
     name = "gm" + sha256((body + style + code + alt).encode()).hexdigest()[:12]
     script = code + "\n" + _START % {"name": name}
-    html = (
-        f'<div class="gm-widget gm-{kind}" data-gm="{name}">\n<style>{style}</style>\n'
-        f"{body.replace('{id}', name)}\n<script>(() => {{\n{script}\n}})();</script>\n</div>"
-    )
+    # the last attribute keeps JupyterLab's shortcuts off, which see keys before the widget does
+    root = f'<div class="gm-widget gm-{kind}" data-gm="{name}" data-lm-suppress-shortcuts="true">'
+    body = body.replace("{id}", name)
+    html = f"{root}\n<style>{style}</style>\n{body}\n<script>(() => {{\n{script}\n}})();</script>\n</div>"
     return Widget(kind, alt, html)
 
 
