@@ -1,10 +1,335 @@
-"""Sphinx extension of the book: loss_lab_page (not written yet)."""
+"""The loss lab: its page's directive, and the catalogue of losses as the JavaScript that the page runs.
 
+Every formula in ``_static/lab/catalogue.js`` is printed from ``gm.losses`` and what ``gm.derive`` says
+of it at build time, so that the page follows the catalogue by itself. Objectives that several losses
+share are listed once. What has no closed form (or none that prints as JavaScript) is left null: the
+page then finds the optimal critic by minimising.
+"""
+
+import hashlib
+import json
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+import mpmath
+import sympy as sp
+from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+import ganmath as gm
+from ganmath.theory import expression
+from ganmath.theory.expression import c, to_latex, to_mpmath, u
+from ganmath.theory.optimum import ImplicitCritic
+
+SCRIPTS = ("network.js", "toys.js", "train.js", "measure.js", "draw.js", "lab.js")
+RECORD = "benchmark-loss-lab"
+
+#: Toys of the page: (code that makes the toy, its title, the interval or square that is drawn).
+TOYS = {
+    "mixture": ('gm.toys["mixture"]', "two Gaussians on the line", (-4.5, 4.5)),
+    "gaussian": ('gm.toys["gaussian"](mean=2)', "one Gaussian, N(2, 1)", (-4.0, 8.0)),
+    "far-gaussian": (
+        'gm.toys["gaussian"](mean=4, sigma=0.5)',
+        "a Gaussian far from the start, N(4, 0.25)",
+        (-4.0, 8.0),
+    ),
+    "uniform": ('gm.toys["uniform"](low=-1, high=1)', "uniform on [-1, 1]", (-2.5, 2.5)),
+    "ring": ('gm.toys["ring"](sigma=0.1)', "ring of 8 Gaussians in the plane", (-1.8, 1.8)),
+    "grid": ('gm.toys["grid"](spacing=1, sigma=0.1)', "grid of 25 Gaussians in the plane", (-2.9, 2.9)),
+    "swiss-roll": ('gm.toys["swiss-roll"](sigma=0.1)', "swiss roll in the plane", (-2.6, 2.6)),
+}
+
+# --- the catalogue as JavaScript ------------------------------------------------------------------
+
+
+class Code(str):
+    """JavaScript source, which `javascript` writes as it is."""
+
+
+def javascript(value: Any) -> str:
+    """A JavaScript literal: JSON, except that `Code` stands unquoted."""
+    if isinstance(value, Code):
+        return value
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(k)}: {javascript(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(javascript, value)) + "]"
+    return json.dumps(value)
+
+
+def function(expr: Any, arguments: str, parameters: tuple) -> Code | None:
+    """(arguments) => expression, or None where the printer does not know a function in it."""
+    names = {x.symbol: sp.Symbol(f"k.{x.keyword}") for x in parameters}
+    try:
+        if isinstance(expr, sp.Tuple):
+            text = "[" + ", ".join(expression.to_javascript(x.subs(names)) for x in expr) + "]"
+        else:
+            text = expression.to_javascript(sp.sympify(expr).subs(names))
+    except (NotImplementedError, TypeError, ValueError):  # what sympy's printers raise
+        return None
+    return Code(f"({arguments}) => {text}") if "Not supported" not in text else None
+
+
+def conditions(parameters: tuple) -> Code:
+    """(k) => whether the parameters are in range: their conditions, and what their symbols assume."""
+    names = {x.symbol: sp.Symbol(f"k.{x.keyword}") for x in parameters}
+    tests = [f"({sp.jscode(x.condition.subs(names))})" for x in parameters if x.condition != sp.true]
+    tests += [f"k.{x.keyword} > 0" for x in parameters if x.symbol.is_positive]
+    return Code("(k) => " + (" && ".join(dict.fromkeys(tests)) or "true"))
+
+
+def controls(parameters: tuple) -> dict[str, Any]:
+    """What the page needs to offer the parameters: their defaults and meanings, by keyword."""
+    return {x.keyword: {"value": float(x.default), "meaning": x.meaning.rstrip(",")} for x in parameters}
+
+
+def used(one: Any, *parts: str) -> tuple:
+    """The parameters that occur in some parts of a loss."""
+    symbols = set().union(*(getattr(one, part).free_symbols for part in parts))
+    return tuple(x for x in one.parameters if x.symbol in symbols)
+
+
+def critic_entry(one: Any) -> dict[str, Any]:
+    """A discriminator objective: its terms, and its optimum where there is one."""
+    parameters = used(one, "real", "fake")
+    entry: dict[str, Any] = {
+        "parameters": controls(parameters),
+        "holds": conditions(parameters),
+        "latex": rf"L_D = \mathbb{{E}}_p\left[{to_latex(one.real)}\right]"
+        rf" + \mathbb{{E}}_q\left[{to_latex(one.fake)}\right]",
+        "domain": None if one.domain == (-sp.oo, sp.oo) else function(sp.Tuple(*one.domain), "k", parameters),
+    }
+    try:
+        found = gm.derive(one)
+    except gm.NoOptimalCritic as error:
+        return entry | {"optimum": None, "why": str(error)}
+    implicit = found.optimal_critic.has(ImplicitCritic)
+    f = found.critic_divergence
+    offset = "" if f.offset == 0 else to_latex(f.offset)
+    entry["optimum"] = {
+        "critic": None if implicit else function(found.optimal_critic, "u, k", parameters),
+        "criticLatex": None if implicit else f"C^*(u) = {to_latex(found.optimal_critic)}",
+        "discriminatorLatex": None
+        if found.optimal_discriminator is None
+        else f"D^* = {to_latex(found.optimal_discriminator)}",
+        "f": None if implicit else function(f.f, "u, k", parameters),
+        "offset": None if implicit else function(f.offset, "k", parameters),
+        "name": f.name,
+        "latex": None if implicit else rf"\min_C L_D = {offset} - {scaled(f.scale, f.latex)}",
+        "fLatex": None if implicit else f"f(u) = {to_latex(f.f)}",
+    }
+    return entry
+
+
+def generator_entry(one: Any) -> dict[str, Any]:
+    """A generator objective: what of it is not in the terms."""
+    parameters = used(one, "gen", "gen_real")
+    second = rf" + \mathbb{{E}}_p\left[{to_latex(one.gen_real)}\right]" if one.needs_real else ""
+    return {
+        "parameters": controls(parameters),
+        "holds": conditions(parameters),
+        "latex": rf"L_G = \mathbb{{E}}_q\left[{to_latex(one.gen)}\right]{second}",
+        "needsReal": one.needs_real,
+    }
+
+
+def scaled(scale: sp.Expr, latex: str) -> str:
+    factor = to_latex(scale)
+    if scale.is_Add:
+        factor = rf"\left({factor}\right)"
+    return latex if scale == 1 else rf"{factor}\,{latex}"
+
+
+@mpmath.workdps(50)
+def followed(one: Any, other: Any) -> dict[str, str] | None:
+    """Name of the divergence that the generator's step follows, at the default parameters, or None.
+
+    With the critic of `one` and the generator of `other`, f_G''(u) = -(1/u) d/du gen(C*(u)); a named
+    divergence is recognised by a constant ratio to 30 digits at seven points. (`gm.derive` of every
+    pair names the same ones in many times the time.)
+    """
+    defaults = {x.symbol: x.default for x in one.parameters}
+    gen = other.at_defaults().gen
+    try:
+        critic = gm.derive(one).optimal_critic.subs(defaults)
+    except gm.NoOptimalCritic:
+        return None
+    if critic.has(ImplicitCritic):
+        return None
+    if critic.has(sp.Piecewise):
+        # two values with a jump at u = 1: f_G'' is a point mass there, as the total variation's
+        low, high = (critic.subs(u, ratio) for ratio in (sp.Rational(999, 1000), sp.Rational(1001, 1000)))
+        if {low, high} != {critic.subs(u, ratio) for ratio in (sp.Rational(1, 1000), sp.Integer(1000))}:
+            return None
+        return named(gm.divergences["total-variation"], to_mpmath(gen.subs(c, low) - gen.subs(c, high), ())())
+    second = -sp.diff(gen.subs(c, critic), u).doit() / u
+    if second.has(sp.Heaviside, sp.sign, sp.Abs, sp.DiracDelta):
+        return None  # a kink in the generator's loss: nothing here has its name
+    known = [d for d in gm.divergences.values() if isinstance(d, gm.FDivergence) and not d.f.has(sp.Abs)]
+    order = constant(u * sp.diff(second, u) / second + 2)  # what an alpha-divergence has
+    known += [gm.divergences["alpha"](exact(order))] if order is not None and exact(order) is not None else []
+    for divergence in known:
+        scale = constant(second / sp.diff(divergence.f, u, 2))
+        if scale is not None:
+            return named(divergence, scale)
+    return None
+
+
+def named(divergence: Any, scale: mpmath.mpf) -> dict[str, str] | None:
+    """A multiple of a divergence in words and LaTeX; None where the factor is not positive."""
+    if scale <= 0:
+        return None
+    factor = exact(scale)
+    if factor is None:
+        latex = rf"\approx {mpmath.nstr(scale, 4)}\,{divergence.latex}"
+    else:
+        latex = scaled(factor, divergence.latex)
+    return {"name": str(divergence.name), "latex": latex}
+
+
+def exact(number: mpmath.mpf) -> sp.Rational | None:
+    """The fraction with a small denominator that a number is, or None."""
+    nearest = Fraction(str(number)).limit_denominator(100)
+    close = abs(number - mpmath.mpf(nearest.numerator) / nearest.denominator) < mpmath.mpf(10) ** -30
+    return sp.Rational(nearest) if close else None
+
+
+def constant(expr: sp.Expr) -> mpmath.mpf | None:
+    """The number that an expression in u is at seven points, to 30 digits; None where it varies."""
+    value = to_mpmath(expr, (u,))
+    try:
+        values = [value(mpmath.mpf(k) / 7) for k in (1, 3, 5, 7, 9, 16, 60)]
+        same = max(abs(v - values[0]) for v in values) < mpmath.mpf(10) ** -30 * (1 + abs(values[0]))
+    except (TypeError, ZeroDivisionError):  # a complex number, a pole
+        return None
+    return values[0] if same else None
+
+
+def toy_entry(code: str, title: str, view: tuple[float, float]) -> dict[str, Any]:
+    """A toy as data: its kind, numbers, and the window in which it is drawn."""
+    toy = eval(code, {"gm": gm})  # the code that the page shows is the code that makes the toy
+    entry = {"code": code, "title": title, "view": view, "dimension": toy.shape[0]}
+    if hasattr(toy, "means"):
+        return entry | {"kind": "mixture", "means": toy.means, "sigmas": toy.sigmas, "weights": toy.weights}
+    if hasattr(toy, "low"):
+        return entry | {"kind": "uniform", "low": toy.low, "high": toy.high}
+    return entry | {"kind": "spiral", "sigma": toy.sigma}
+
+
+def grouped(parts: tuple[str, ...]) -> dict[str, list[str]]:
+    """Losses of the catalogue by what they share: first name of each group to all of its names."""
+    groups: dict[Any, list[str]] = {}
+    for name, one in gm.losses.items():
+        key = (*(getattr(one, part) for part in parts), used(one, *parts[:2]))
+        groups.setdefault(key, []).append(name)
+    return {names[0]: names for names in groups.values()}
+
+
+@lru_cache(maxsize=1)
+def source_digest() -> str:
+    """A digest of the code that the cached entries come from; reading it imports none of it."""
+    package = Path(gm.__file__).parent
+    sources = [*sorted((package / "theory").glob("*.py")), package / "toy_data.py", Path(__file__)]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+
+
+def catalogue(cache: dict[str, str]) -> str:
+    """The whole of catalogue.js.
+
+    `cache` is read and filled: text of the entries that `derive` takes seconds for, or torch's import.
+    """
+    losses = gm.losses
+
+    def cached(make: Any, *arguments: Any) -> Code:
+        key = hashlib.sha256(repr((source_digest(), make.__name__, *arguments)).encode()).hexdigest()
+        if key not in cache:
+            cache[key] = javascript(make(*arguments))
+        return Code(cache[key])
+
+    critics, generators = grouped(("real", "fake", "domain")), grouped(("gen", "gen_real"))
+
+    def head(names: list[str]) -> str:
+        terms = "terms: terms[" + json.dumps(names[0]) + "]"
+        return f"{terms}, names: {json.dumps(names)}, title: {json.dumps(losses[names[0]].title or names[0])}"
+
+    lines = ['"use strict";', "(function (lab) {", expression.javascript_helpers(), "const terms = {"]
+    lines += [f"  {json.dumps(name)}: {one.to_javascript()}," for name, one in losses.items()]
+    lines += ["};", "const critics = {"]
+    for name, names in critics.items():
+        lines.append(f"  {json.dumps(name)}: {{ {head(names)}, ...{cached(critic_entry, losses[name])} }},")
+    lines += ["};", "const generators = {"]
+    for name, names in generators.items():
+        lines.append(
+            f"  {json.dumps(name)}: {{ {head(names)}, ...{cached(generator_entry, losses[name])} }},"
+        )
+    lines += ["};", "const followed = {"]
+    for d in critics:
+        for g in generators:
+            lines.append(f"  {json.dumps(f'{d}|{g}')}: {cached(followed, losses[d], losses[g])},")
+    toys = {name: cached(toy_entry, *entry) for name, entry in TOYS.items()}
+    lines += ["};", f"const toys = {javascript(toys)};"]
+    lines += ["lab.catalogue = { critics, generators, followed, toys };"]
+    lines += ["})((window.ganmathLab = window.ganmathLab || {}));", ""]
+    return "\n".join(lines)
+
+
+# --- Sphinx ---------------------------------------------------------------------------------------
+
+
+def write_catalogue(app: Sphinx) -> None:
+    """Write catalogue.js among the static files, before pages ask for its checksum."""
+    if app.builder.format != "html":
+        return
+    kept = Path(app.outdir).parent / "loss-lab-cache.json"
+    cache: dict[str, str] = json.loads(kept.read_text()) if kept.is_file() else {}
+    known = set(cache)
+    text = catalogue(cache)
+    if set(cache) != known:
+        kept.write_text(json.dumps(cache))
+    target = Path(app.outdir) / "_static" / "lab" / "catalogue.js"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8")
+
+
+class LossLab(SphinxDirective):
+    """``{loss-lab}``: the place on the page that lab.js fills, and the speed that was recorded."""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.metadata[self.env.docname]["loss_lab"] = True
+        without = "<noscript>The lab runs in JavaScript, which is off.</noscript>"
+        html = f'<div id="gm-lab" class="gm-lab">{without}</div>'
+        return [nodes.raw("", html, format="html"), *self.speed()]
+
+    def speed(self) -> list[nodes.Node]:
+        path = Path(self.env.srcdir) / "book" / "records" / f"{RECORD}.json"
+        if not path.is_file():
+            return []
+        self.env.note_dependency(str(path))
+        record = json.loads(path.read_text())
+        steps = record["steps_per_second"]
+        text = (
+            f"Measured: {steps['mean']:,.0f} full steps (critic and generator) per second with the pictures "
+            f"drawn, from {steps['min']:,.0f} to {steps['max']:,.0f} in {steps['n']} rounds, in headless "
+            f"{record['browser']} on {record['environment']['device']}: {record['settings']['what']}."
+        )
+        return [nodes.paragraph("", text)]
+
+
+def add_scripts(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Load the lab's files on its own page only."""
+    if not app.env.metadata.get(page, {}).get("loss_lab"):
+        return
+    app.add_css_file("lab/lab.css")
+    for name in ("catalogue.js", *SCRIPTS):
+        app.add_js_file(f"lab/{name}", loading_method="defer")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
+    app.add_directive("loss-lab", LossLab)
+    app.connect("builder-inited", write_catalogue)
+    app.connect("html-page-context", add_scripts)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
