@@ -66,9 +66,10 @@ chromium:
 	  fi; }
 
 # One run of pytest for the package, every chapter and every page, so that its closing lines are the
-# verdict. Chapters run at smoke scale; each process keeps to one thread, as two of them run.
+# verdict. Chapters run at smoke scale; each process keeps to one thread, as two of them run. Files
+# start in the order of their names, not of their tests' number: test_colab.py is few tests, but long.
 test: lint $(BUILT) chromium
-	@GANMATH_SCALE=smoke OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile \
+	@GANMATH_SCALE=smoke OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder \
 	  --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg tests $(CHAPTERS)
 
 notebooks: $(INSTALLED)

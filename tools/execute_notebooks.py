@@ -1,6 +1,12 @@
 """Execute chapters in place and store their outputs, the same bytes wherever it is run twice.
 
-usage: python tools/execute_notebooks.py [book/minimax.ipynb ...]     (default: every chapter)
+usage: python tools/execute_notebooks.py [--time-only] [book/minimax.ipynb ...]  (default: every chapter)
+
+The scale is GANMATH_SCALE, else what the machine allows. The seconds that each chapter took go into
+book/records/chapter-times.json, by chapter and scale, with device and versions; --time-only writes
+nothing else:
+
+    GANMATH_SCALE=smoke OMP_NUM_THREADS=1 python tools/execute_notebooks.py --time-only
 
 Kernels start in book/. Nothing that belongs to the machine is stored: no times of execution, no
 folder names, no memory addresses, no kernel version, no progress bars and other widgets (dead on a
@@ -9,18 +15,24 @@ static page). A chapter that raises an error is left as it was.
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
+from ganmath import scale
+from ganmath.records import environment, load_record, save_record
+
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
+TIMES = BOOK / "records" / "chapter-times.json"
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -66,11 +78,8 @@ def clean(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
-def execute(path: Path) -> None:
-    """Run one chapter from a fresh kernel and replace it by the result.
-
-    Raises CellExecutionError when a cell fails; the file then stays as it was.
-    """
+def execute(path: Path) -> NotebookNode:
+    """One chapter with the outputs of a fresh kernel; CellExecutionError when a cell fails."""
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(
         notebook,
@@ -80,14 +89,31 @@ def execute(path: Path) -> None:
         store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
     ).execute()
+    return notebook
+
+
+def store(notebook: NotebookNode, path: Path) -> None:
+    """Replace a chapter by its executed copy."""
     text = nbformat.writes(clean(notebook))
     temporary = path.with_suffix(".ipynb.new")
     temporary.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
     temporary.replace(path)
 
 
+def record_time(chapter: str, seconds: float, path: Path = TIMES) -> None:
+    """Note what a whole chapter took at this scale on this machine, start of the kernel included."""
+    times: dict[str, Any] = load_record(path.stem, path.parent) if path.is_file() else {}
+    measured = {"seconds": round(seconds, 1), "environment": environment()}
+    times.setdefault(chapter, {})[scale()] = measured
+    save_record(times, path)
+
+
 def main() -> int:
-    chapters = [Path(name).resolve() for name in sys.argv[1:]] or sorted(BOOK.glob("*.ipynb"))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("chapters", nargs="*", type=Path, help="default: every chapter")
+    parser.add_argument("--time-only", action="store_true", help="record the time, store no outputs")
+    arguments = parser.parse_args()
+    chapters = [path.resolve() for path in arguments.chapters] or sorted(BOOK.glob("*.ipynb"))
     missing = [path for path in chapters if not path.is_file()]
     if missing or not chapters:
         print(f"no such chapter: {', '.join(map(str, missing)) or BOOK}", file=sys.stderr)
@@ -96,12 +122,16 @@ def main() -> int:
     for path in chapters:
         start = time.perf_counter()
         try:
-            execute(path)
+            notebook = execute(path)
         except CellExecutionError as error:
             failed += 1
             print(f"{path.name}: failed, left as it was\n{error}", file=sys.stderr)
-        else:
-            print(f"{path.name}: executed in {time.perf_counter() - start:.0f} s", flush=True)
+            continue
+        seconds = time.perf_counter() - start
+        record_time(path.stem, seconds)
+        if not arguments.time_only:
+            store(notebook, path)
+        print(f"{path.name}: executed in {seconds:.0f} s at scale {scale()}", flush=True)
     return failed > 0
 
 
