@@ -52,8 +52,9 @@ class Colab:
         return set(uv("pip", "freeze", "-q", "--python", self.python).splitlines())
 
     def notebook(self, chapter: str) -> Any:
-        """A chapter as Colab opens it, with the address of the wheel."""
+        """A chapter as Colab opens it, its install cell filled in as in the published book."""
         import nbformat
+        from notebook_copies import with_wheel
 
         copy = ROOT / "_build" / "html" / "notebooks" / f"{chapter}.ipynb"
         if not copy.is_file():
@@ -65,12 +66,8 @@ class Colab:
 
     def run(self, notebook: Any) -> None:
         """Execute a notebook with this environment's kernel; CellExecutionError where a cell fails."""
-        from jupyter_client.kernelspec import KernelSpecManager
-        from jupyter_client.manager import AsyncKernelManager
         from nbclient import NotebookClient
 
-        specifications = KernelSpecManager(kernel_dirs=[str(self.folder / "kernels")])
-        manager = AsyncKernelManager(kernel_name="colab", kernel_spec_manager=specifications)
         environment = {name: value for name, value in os.environ.items() if name not in LEAKS}
         environment |= {
             "HOME": str(self.folder),
@@ -81,21 +78,12 @@ class Colab:
         }
         work = self.folder / "content"
         work.mkdir(exist_ok=True)
-        client = NotebookClient(
-            notebook, km=manager, timeout=600, resources={"metadata": {"path": str(work)}}
-        )
-        client.execute(env=environment)
-
-
-def with_wheel(source: str, address: str) -> str:
-    """The install cell as the build of the published book fills it in."""
-    path = ROOT / "book" / "_ext"
-    sys.path.insert(0, str(path))
-    try:
-        from notebook_copies import with_wheel
-    finally:
-        sys.path.remove(str(path))
-    return with_wheel(source, address)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("JUPYTER_PATH", str(self.folder))  # where this kernel is registered
+            client = NotebookClient(
+                notebook, kernel_name="colab", timeout=600, resources={"metadata": {"path": str(work)}}
+            )
+            client.execute(env=environment)
 
 
 @pytest.fixture(scope="module")

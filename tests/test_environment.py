@@ -73,6 +73,16 @@ def test_lock_satisfies(requirement: Requirement) -> None:
     assert all(requirement.specifier.contains(version) for version in versions)
 
 
+def test_every_supported_python_is_tested() -> None:
+    """From requires-python on, and up to the newest; hosted notebooks run between the two."""
+    prefix = "Programming Language :: Python :: 3."
+    supported = [c.removeprefix(prefix) for c in PROJECT["classifiers"] if c.startswith(prefix)]
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
+    assert jobs["package"]["strategy"]["matrix"]["python"] == [f"3.{minor}" for minor in supported]
+    assert PROJECT["requires-python"] == f">=3.{supported[0]}"
+    assert [int(minor) for minor in supported] == list(range(10, 15))
+
+
 def test_lock_names_no_registry() -> None:
     text = (ROOT / "requirements.lock").read_text()
     assert "://" not in text

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -252,6 +251,8 @@ SECOND = "# Second\n\n$$\nb\n$$ (second.b)\n"
 
 def small_book(folder: Path, first: str) -> Any:
     """Sphinx's application of a book of two chapters, built."""
+    if not importlib.util.find_spec("myst_nb"):
+        unavailable("Jupyter Book is not installed: run `make install`")
     from sphinx.testing.util import SphinxTestApp
 
     (folder / "conf.py").write_text("")
@@ -264,16 +265,6 @@ def small_book(folder: Path, first: str) -> Any:
     app = SphinxTestApp("html", srcdir=folder, confoverrides=SETTINGS)
     app.build()
     return app
-
-
-@pytest.fixture(scope="module", autouse=True)
-def extensions() -> Any:
-    """The book's own extensions on the path, for this file alone."""
-    if not importlib.util.find_spec("myst_nb"):
-        unavailable("Jupyter Book is not installed: run `make install`")
-    sys.path.insert(0, str(ROOT / "book" / "_ext"))
-    yield
-    sys.path.remove(str(ROOT / "book" / "_ext"))
 
 
 @pytest.fixture(scope="module")
