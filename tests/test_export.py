@@ -168,6 +168,9 @@ See {eq}`first.a`, {eq}`second.b`, {prf:ref}`t`, {numref}`x`, {ref}`here`, {ref}
 
 % a comment
 
+```{index} place; of words
+```
+
 :::{prf:lemma} On $a$
 :label: t
 It is
@@ -209,6 +212,8 @@ $$
 See (1.1), [(2.1)](second.ipynb), Lemma 1.1, Exercise 1.1, A place, there,
 [Second](second.ipynb), [that](second.ipynb), a critic, words, `{eq}` in code and $\{a\}$.
 Smith (2014); (Smith, 2014; Smith and Doe, 2015); de Boor et al. (2016).
+
+
 
 
 
