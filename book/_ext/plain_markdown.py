@@ -110,8 +110,6 @@ class Chapter:
             raise NotPlain(f"a directive without a name: {block.info!r}")
         name, argument = found.groups()
         options, content = split_options(block.content)
-        if name == "index":  # entries of the index, which a notebook has not
-            return ""
         if name in self.directives:
             return self._blocks(self.directives[name](argument, options, content))
         if name == "index":  # entries of the book's index, which notebooks have not
