@@ -193,6 +193,20 @@ def test_filming_changes_nothing_of_the_run(data):
     assert all(len(recorder.film.steps) == 3 for recorder in callback)
 
 
+def test_a_frame_that_explodes_leaves_the_others_sharp():
+    recorder = film(MINIMAX, gm.toys["gaussian"], samples=500)
+    critics = [linear(0.5, 0.25), linear(0.5, 0.25), linear(0.5, 0.25), linear(1e9, 0), linear(math.nan, 0)]
+    for step, critic in enumerate(critics, 1):
+        generator = linear(1 if step < 5 else math.inf, 0)
+        record = {"environment": {}}
+        recorder(SimpleNamespace(step=step, raw_generator=generator, critic=critic, record=record))
+    x, critic = (recorder.film.arrays[name].unpack() for name in ("x", "critic"))
+    assert critic[0] == pytest.approx(0.5 * x + 0.25, abs=1e-3)
+    assert np.isfinite(critic[3]).all() and np.isnan(critic[4]).all()
+    assert recorder.film.values["critic loss"][4] is None
+    assert recorder.show(alt="a film").html.count("<svg ") == 1
+
+
 # --- which frames are kept ------------------------------------------------------------------------
 
 

@@ -59,6 +59,18 @@ def clean_output(output: NotebookNode) -> NotebookNode:
     return output
 
 
+def without_panel(output: NotebookNode) -> NotebookNode | None:
+    """An output without what only a kernel can show; None where nothing made for a page is left.
+
+    A progress bar leaves nothing; `ganmath.widgets.trainer` leaves the sentence that it carries.
+    """
+    data = output.get("data", {})
+    views = [mime for mime in data if "jupyter.widget" in mime]
+    for mime in views:
+        del data[mime]
+    return None if views and not set(data) - {"text/plain"} else output
+
+
 def clean(notebook: NotebookNode) -> NotebookNode:
     """Only what the author wrote and what the cells answered, with an id for every cell."""
     notebook["metadata"] = nbformat.from_dict(METADATA)
@@ -70,9 +82,7 @@ def clean(notebook: NotebookNode) -> NotebookNode:
         taken.add(cell["id"])
         if cell["cell_type"] == "code":
             cell["outputs"] = [
-                clean_output(output)
-                for output in cell["outputs"]
-                if not any("jupyter.widget" in mime for mime in output.get("data", {}))
+                clean_output(output) for output in map(without_panel, cell["outputs"]) if output
             ]
     notebook["nbformat"], notebook["nbformat_minor"] = 4, 5
     return notebook

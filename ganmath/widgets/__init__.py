@@ -8,6 +8,7 @@ from ganmath.widgets.answers import Answer, answer
 from ganmath.widgets.films import Film, Recorder, film, load_film
 from ganmath.widgets.loss_figures import distribution_sliders, loss_sliders
 from ganmath.widgets.sliders import Curve, Line, Panel, Point, Slider, sliders
+from ganmath.widgets.trainer import Trainer, trainer
 
 __all__ = [
     "Answer",
@@ -18,10 +19,12 @@ __all__ = [
     "Point",
     "Recorder",
     "Slider",
+    "Trainer",
     "answer",
     "distribution_sliders",
     "film",
     "load_film",
     "loss_sliders",
     "sliders",
+    "trainer",
 ]

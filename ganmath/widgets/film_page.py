@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ganmath.plots import BLUE, ORANGE, figure, styles
-from ganmath.widgets.films import Film
+from ganmath.widgets.films import Film, critic_range
 from ganmath.widgets.page import Widget, widget
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 def film_widget(film: Film, *, alt: str, caption: str | None = None) -> Widget:
     """The film behind a scrubber: see `Film.show`."""
-    picture = {"line": _line_picture, "plane": _plane_picture, "images": _image_picture}[film.kind]
-    svg, data = picture(film, alt)
+    svg, data = _picture(film, alt)
     rows = _rows(film)
     below = f"<figcaption>{html.escape(caption, quote=False)}</figcaption>" if caption else ""
     last = film.steps[-1]
@@ -40,6 +39,17 @@ def film_widget(film: Film, *, alt: str, caption: str | None = None) -> Widget:
         f"{below}</figure>\n{_table(film, rows)}"
     )
     return widget("film", body, alt=alt, data={"steps": film.steps, **data})
+
+
+def last_frame(film: Film, alt: str) -> str:
+    """The film's last frame as a still, one ``<svg>``."""
+    return _picture(film, alt)[0]
+
+
+def _picture(film: Film, alt: str) -> tuple[str, dict[str, Any]]:
+    """The last frame as ``<svg>``, and what the script needs to draw the others."""
+    draw = {"line": _line_picture, "plane": _plane_picture, "images": _image_picture}[film.kind]
+    return draw(film, alt)
 
 
 # --- numbers --------------------------------------------------------------------------------------
@@ -104,8 +114,9 @@ def _line_picture(film: Film, alt: str) -> tuple[str, dict[str, Any]]:
         if optimal is not None:
             moving(top, "optimal critic", "optimal C*", optimal)
         top.tick_params(axis="x", length=0)
-        top.set(ylim=_critic_range(critic, optimal))
-        bottom.set(xlim=(x[0], x[-1]), ylim=(0, 1.2 * min(float(q.max()), 2 * float(p.max()))), xlabel="x")
+        top.set(ylim=critic_range(critic, optimal))
+        height = np.clip(q.max(), p.max(), 2 * p.max())  # a peak far above p runs out of the picture
+        bottom.set(xlim=(x[0], x[-1]), ylim=(0, 1.2 * height), xlabel="x")
         top.set_title("critic’s output C", loc="left", fontsize=13, pad=8, x=0)
         bottom.set_title("density", loc="left", fontsize=13, pad=8, x=0)
 
@@ -116,15 +127,6 @@ def _line_picture(film: Film, alt: str) -> tuple[str, dict[str, Any]]:
     ]
     still = {"part": "p", "still": True, "frames": _coded(film.arrays["p"]), **_axes(parts["q"][0])}
     return svg, {"curves": [*curves, still], "span": [first.low, first.high]}
-
-
-def _critic_range(critic: np.ndarray, optimal: np.ndarray | None) -> tuple[float, float]:
-    """Limits of the axis for all frames: where all but the rarest outputs of either critic lie."""
-    shown = [critic] if optimal is None or not np.isfinite(optimal).any() else [critic, optimal]
-    low = min(float(np.nanquantile(values, 0.01)) for values in shown)
-    high = max(float(np.nanquantile(values, 0.99)) for values in shown)
-    margin = 0.1 * (high - low) or 1.0
-    return low - margin, high + margin
 
 
 def _plane_picture(film: Film, alt: str) -> tuple[str, dict[str, Any]]:

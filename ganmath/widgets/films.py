@@ -71,7 +71,8 @@ class Film:
     kind: "line", "plane" or "images". steps: (F,) steps at which frames were taken. values: numbers
     of each frame by name, (F,), None where there is none. arrays, by name: on the line "x" and "p"
     (G,), "q", "critic" and "optimal critic" (F, G), the last only for a loss that has one; in the
-    plane "real" (m, 2), "q" (F, n, 2) and "extent" (2, 2). sprite: one PNG or WebP with the frames'
+    plane "real" (m, 2), "q" (F, n, 2) and "extent" (2, 2). Critics are cut off far outside the picture,
+    samples outside it are missing. sprite: one PNG or WebP with the frames'
     pictures below one another, F of them. about: the loss, the data, the environment, and "note", how
     the numbers were computed.
     """
@@ -344,10 +345,9 @@ def _line_film(
             critic = logits(run.critic, kept["x"][:, None])
         cell = ((drawn - x[0]) / spacing).round()
         inside = (cell >= 0) & (cell < len(x))
+        cell = torch.where(inside, cell, 0).long()  # NaN, which has no cell, is not inside either
         # index_add_ and not bincount, for which the host would wait
-        counts = torch.zeros_like(kept["x"]).index_add_(
-            0, cell.clamp(0, len(x) - 1).long(), inside.to(kept["x"].dtype)
-        )
+        counts = torch.zeros_like(kept["x"]).index_add_(0, cell, inside.to(kept["x"].dtype))
         return {"counts": counts, "critic": critic}
 
     def develop(shots: list[dict[str, Any]]) -> dict[str, Any]:
@@ -358,8 +358,10 @@ def _line_film(
         enough = (error <= _ERROR) & (p >= _FLOOR * p.max())
         columns, optimal = _against_optimum(loss, x, p, q, critic, enough)
         columns |= _outside(1 - _host(shots, "counts").sum(1) / samples)
-        arrays = {"x": x, "p": p, "q": q, "critic": critic}
-        arrays |= {} if optimal is None else {"optimal critic": optimal}
+        low, high = critic_range(critic, optimal)
+        reach = low - 2 * (high - low), high + 2 * (high - low)
+        arrays = {"x": x, "p": p, "q": q, "critic": np.clip(critic, *reach)}
+        arrays |= {} if optimal is None else {"optimal critic": np.clip(optimal, *reach)}
         return {
             "kind": "line",
             "values": {name: _column(column) for name, column in columns.items()},
@@ -387,6 +389,24 @@ def _default_grid(data: Any) -> np.ndarray:
     return np.linspace(low - margin, high + margin, 161)
 
 
+def critic_range(critic: np.ndarray, optimal: np.ndarray | None) -> tuple[float, float]:
+    """Limits of an axis for the critics of all frames, (F, G): all but the outer hundredths of each.
+
+    A frame that is like no other, as when training diverges, does not widen it: one that reaches
+    thirty times as far as the middle one.
+    """
+    frames = [critic, *([] if optimal is None else [optimal])]
+    known = [values[np.isfinite(values)] for values in np.concatenate(frames)]
+    ends = np.array([np.quantile(values, (0.01, 0.99)) for values in known if values.size])
+    if not ends.size:
+        return -1.0, 1.0
+    reach = np.abs(ends).max(1)
+    ends = ends[reach <= 30 * np.median(reach)]
+    low, high = float(ends[:, 0].min()), float(ends[:, 1].max())
+    margin = 0.1 * (high - low) or 1.0
+    return low - margin, high + margin
+
+
 def _against_optimum(
     loss: Any, x: np.ndarray, p: np.ndarray, q: np.ndarray, critic: np.ndarray, enough: np.ndarray
 ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
@@ -403,7 +423,9 @@ def _against_optimum(
 
     loss = loss.at_defaults()
     real, fake = to_numpy(loss.real), to_numpy(loss.fake)
-    columns = {"critic loss": _integral(p * real(critic) + q * fake(critic), x)}
+    with np.errstate(all="ignore"):  # a critic that has diverged: its loss is missing
+        learned = _integral(p * real(critic) + q * fake(critic), x)
+    columns = {"critic loss": learned}
     try:
         derivation = derive(loss)
     except NoOptimalCritic:
@@ -562,7 +584,7 @@ def _image_film(shape: tuple[int, ...], frames: int, samples: int, about: dict[s
             "kind": "images",
             "values": {name: _column(column) for name, column in _losses(shots).items()},
             "arrays": {},
-            "sprite": _image_sprite(_host(shots, "images")),
+            "sprite": _image_sprite(np.nan_to_num(_host(shots, "images"))),
         }
 
     about["note"] = f"{_RECENT_NOTE} Every frame shows the same {samples} noise vectors, in the same places."
