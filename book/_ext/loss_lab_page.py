@@ -143,9 +143,20 @@ def scaled(scale: sp.Expr, latex: str) -> str:
     return latex if scale == 1 else rf"{factor}\,{latex}"
 
 
+def followed_by(one: Any) -> dict[str, str] | None:
+    """Name of the divergence that the generator of a loss of the catalogue follows, or None."""
+    try:
+        divergence = gm.derive(one).generator_divergence
+    except gm.NoOptimalCritic:
+        return None
+    if divergence is None or divergence.name is None:
+        return None
+    return {"name": str(divergence.name), "latex": scaled(divergence.scale, divergence.latex)}
+
+
 @mpmath.workdps(50)
 def followed(one: Any, other: Any) -> dict[str, str] | None:
-    """Name of the divergence that the generator's step follows, at the default parameters, or None.
+    """The same for a pair of objectives from two losses, at the default parameters.
 
     With the critic of `one` and the generator of `other`, f_G''(u) = -(1/u) d/du gen(C*(u)); a named
     divergence is recognised by a constant ratio to 30 digits at seven points. (`gm.derive` of every
@@ -268,7 +279,9 @@ def catalogue(cache: dict[str, str]) -> str:
     lines += ["};", "const followed = {"]
     for d in critics:
         for g in generators:
-            lines.append(f"  {json.dumps(f'{d}|{g}')}: {cached(followed, losses[d], losses[g])},")
+            own = next((name for name in critics[d] if name in generators[g]), None)
+            entry = cached(followed_by, losses[own]) if own else cached(followed, losses[d], losses[g])
+            lines.append(f"  {json.dumps(f'{d}|{g}')}: {entry},")
     toys = {name: cached(toy_entry, *entry) for name, entry in TOYS.items()}
     lines += ["};", f"const toys = {javascript(toys)};"]
     lines += ["lab.catalogue = { critics, generators, followed, toys };"]

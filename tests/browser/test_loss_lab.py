@@ -132,14 +132,14 @@ def test_gradients_are_those_of_torch(steps: dict[tuple[str, str], Any]) -> None
         G = perceptron([2, 5, 5, 2], seen["before"]["G"])
         D = perceptron([2, 5, 5, 1], seen["before"]["D"])
         value = loss.critic_loss(held(loss, D(real)), held(loss, D(G(noise).detach())))
-        assert seen["critic"]["loss"] == pytest.approx(float(value), rel=1e-9, abs=1e-12), (d, g)
+        assert seen["critic"]["loss"] == pytest.approx(value.item(), rel=1e-9, abs=1e-12), (d, g)
         expected = gradient(value, D)
         error = np.abs(expected - seen["critic"]["gradient"]).max()
         assert error <= 1e-9 * np.abs(expected).max() and np.abs(expected).max() > 0, (d, g)
 
         D = perceptron([2, 5, 5, 1], seen["critic"]["D"])
         value = loss.generator_loss(held(loss, D(G(noise))), held(loss, D(real)))
-        assert seen["generator"]["loss"] == pytest.approx(float(value), rel=1e-9, abs=1e-12), (d, g)
+        assert seen["generator"]["loss"] == pytest.approx(value.item(), rel=1e-9, abs=1e-12), (d, g)
         expected = gradient(value, G)
         error = np.abs(expected - seen["generator"]["gradient"]).max()
         assert error <= 1e-9 * np.abs(expected).max() + 1e-15, (d, g)
@@ -308,7 +308,9 @@ TRAIN = f"""([critic, generator, toy]) => {{
 
 @pytest.mark.parametrize("toy", ["mixture", "ring"])
 def test_every_pair_trains(page: Page, pairs: list[tuple[str, str]], errors: list[str], toy: str) -> None:
-    for d, g in pairs:
+    """All pairs on the line; in the plane, where measuring takes longer, every objective once."""
+    first = pairs[0]
+    for d, g in pairs if toy == "mixture" else [x for x in pairs if first[0] == x[0] or first[1] == x[1]]:
         seen = page.evaluate(TRAIN, [d, g, toy])
         where = (d, g, toy, seen)
         assert seen["finite"], where

@@ -32,10 +32,13 @@
 
   /** argmin over C of u real(C) + fake(C): where the slope, which grows with C, changes its sign. */
   function minimiser({ terms: { dReal, dFake }, domain }, k, u) {
-    let [low, high] = (domain ? domain(k) : [-Infinity, Infinity]).map((end) => Math.max(-700, Math.min(700, end)));
-    for (let i = 0; i < 80; i++) {
+    const falling = (C) => u * dReal(C, k) + dFake(C, k) < 0;
+    let [low, high] = domain ? domain(k) : [-Infinity, Infinity];
+    if (!Number.isFinite(low)) for (low = -1; !falling(low) && low > -1e9; ) low *= 2;
+    if (!Number.isFinite(high)) for (high = Math.max(1, low + 1); falling(high) && high < 1e9; ) high *= 2;
+    for (let i = 0; i < 90; i++) {
       const middle = (low + high) / 2;
-      if (u * dReal(middle, k) + dFake(middle, k) < 0) low = middle;
+      if (falling(middle)) low = middle;
       else high = middle;
     }
     return (low + high) / 2;

@@ -46,15 +46,22 @@
     return total;
   }
 
-  /** The spiral as a fine mixture along its curve: Gauss-Legendre panels of two nodes each, closer
-      together than sigma, so that the sum has the integral's value to about eight digits. */
+  // Gauss-Legendre nodes on (-1, 1), each with its mirror image, and their weights
+  const NODES = [[0.8611363115940526, 0.34785484513745385], [0.33998104358485626, 0.6521451548625462]];
+
+  /** The spiral as a fine mixture along its curve, by quadrature on panels about as long as sigma: the
+      sum has the value of the integral to about eight digits. */
   function spiralMixture(toy) {
     if (!toy.mixture) {
-      const panels = Math.ceil(40 / toy.sigma); // the curve is 12.6 long
-      const means = [];
+      const panels = Math.ceil(20 / toy.sigma); // the curve is 12.6 long
+      const means = [], weights = [];
       for (let k = 0; k < panels; k++)
-        for (const node of [-1, 1]) means.push(spiralPoint((k + 0.5 + node / Math.sqrt(12)) / panels));
-      toy.mixture = { means, sigmas: means.map(() => toy.sigma), weights: means.map(() => 1 / means.length) };
+        for (const [node, weight] of NODES)
+          for (const side of [-1, 1]) {
+            means.push(spiralPoint((k + 0.5 + (side * node) / 2) / panels));
+            weights.push(weight / 2 / panels);
+          }
+      toy.mixture = { means, sigmas: means.map(() => toy.sigma), weights };
     }
     return toy.mixture;
   }
