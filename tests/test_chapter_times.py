@@ -11,6 +11,7 @@ import pytest
 from .conftest import ROOT
 
 pytestmark = pytest.mark.book
+RECORD = ROOT / "book" / "records" / "chapter-times.json"
 
 
 def test_a_time_replaces_that_of_the_same_scale_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,3 +28,12 @@ def test_a_time_replaces_that_of_the_same_scale_only(tmp_path: Path, monkeypatch
     assert {scale: entry["seconds"] for scale, entry in times["minimax"].items()} == {"smoke": 21, "cpu": 300}
     assert list(times["preface"]) == ["smoke"]
     assert times["preface"]["smoke"]["environment"]["versions"]["torch"]
+
+
+def test_recorded_chapters_exist_and_say_on_what_they_ran() -> None:
+    for chapter, scales in json.loads(RECORD.read_text()).items():
+        assert (ROOT / "book" / f"{chapter}.ipynb").is_file()
+        for scale, entry in scales.items():
+            assert scale in ("smoke", "cpu", "gpu") and entry["seconds"] > 0
+            assert entry["environment"]["kind"] == ("cuda" if scale == "gpu" else "cpu") or scale == "smoke"
+            assert entry["environment"]["device"]
