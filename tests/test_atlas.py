@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import sympy as sp
@@ -164,12 +166,15 @@ def matrix():
     return pair_matrix([gm.losses["minimax"], gm.losses["nonsaturating"], gm.losses["lsgan"], HINGE])
 
 
-def test_equal_objectives_share_a_line(matrix):
+def test_losses_that_the_gradient_reading_cannot_tell_apart_share_a_line(matrix):
     assert matrix.critics == (("minimax", "nonsaturating"), ("lsgan",), ("hinge",))
     assert matrix.generators == (("minimax",), ("nonsaturating",), ("lsgan",), ("hinge",))
     assert matrix["minimax", "hinge"] is matrix["nonsaturating", "hinge"]
     with pytest.raises(KeyError, match="wgan"):
         matrix["wgan", "hinge"]
+    # C* = log u for the f-GAN form too, and a constant in the generator's loss has no gradient
+    again = pair_matrix([gm.losses["nonsaturating"], gm.losses["fgan-js"]])
+    assert again.critics == again.generators == (("nonsaturating", "fgan-js"),)
 
 
 def test_a_loss_own_pair_agrees_with_its_derivation(matrix):
@@ -216,3 +221,38 @@ def test_gradient_reading_alone_equals_the_whole_derivation():
 def test_matrix_shows_a_markdown_table(matrix):
     lines = matrix._repr_markdown_().splitlines()
     assert {line.count("|") for line in lines} == {len(matrix.generators) + 2}
+
+
+# --- what is recorded for the book's build ---------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def data():
+    sys.path.insert(0, str(ROOT / "book" / "_ext"))
+    import atlas_data
+
+    yield atlas_data
+    sys.path.remove(str(ROOT / "book" / "_ext"))
+
+
+def test_recorded_rows_are_what_is_derived_now(data, whole):
+    """After a change of the theory: python tools/write_atlas.py."""
+    recorded = data.rows(list(gm.losses.values()), data.Derived())
+    for loss, found in zip(gm.losses.values(), recorded, strict=True):
+        assert found == data.row(loss), f"{loss.name}: run tools/write_atlas.py"
+
+
+def test_recorded_verdicts_are_those_of_the_slopes(data):
+    """f_G'' = -gen'(C*) C*' / u, evaluated without derive's reading of it, has the sign of the verdict."""
+    record = data.matrix(list(gm.losses.values()), data.Derived())
+    ratios = [sp.Rational(k, 10) ** 3 for k in (2, 5, 8, 9, 11, 12, 15, 25, 40)]
+    for names, line in zip(record["critics"], record["cells"], strict=True):
+        critic = derive(gm.losses[names[0]].at_defaults()).optimal_critic
+        for heads, cell in zip(record["generators"], line, strict=True):
+            generator = gm.losses[heads[0]].at_defaults()
+            # gen(C*) at rising ratios: it falls where the step follows a divergence
+            values = [generator.gen.subs(c, critic.subs(gm.u, x)).evalf(30) for x in ratios]
+            rises = [bool(b > a) for a, b in pairwise(values) if abs(b - a) > 1e-20]
+            verdict = "constant" if not rises else "none" if len(set(rises)) > 1 else "opposed"
+            verdict = "divergence" if verdict == "opposed" and not rises[0] else verdict
+            assert cell["verdict"] == verdict, (names[0], heads[0])

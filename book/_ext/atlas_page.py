@@ -1,26 +1,19 @@
 """The directives `{atlas}` and `{pair-matrix}`: tables generated from the catalogue of losses.
 
 They are ordinary tables, readable without JavaScript; atlas.js adds sorting and filters from the data
-that stands beside them. Derivations are cached under the build folder, keyed by the loss and by the
-sources of the theory, as a whole catalogue takes minutes to derive.
+that stands beside them.
 """
 
-import hashlib
 import json
 import re
-from collections.abc import Callable
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-import sympy as sp
+import atlas_data
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import ganmath as gm
-from ganmath.theory import atlas, pairs
-from ganmath.theory.expression import to_latex
 
 # heading of each column, and the entries it shows; cards show the others on demand
 COLUMNS = {
@@ -33,84 +26,6 @@ COLUMNS = {
     "G’s gradient as u → 0": ("saturation",),
 }
 FIRST_ON_CARDS = ("critic_divergence", "gradient_reading", "saturation")
-
-
-# --- rows, ready for the page ---------------------------------------------------------------------
-
-
-def ready_row(loss: gm.GANLoss) -> dict[str, Any]:
-    """A row of the atlas as plain data: Markdown by entry, and what the page sorts and filters by."""
-    row = atlas.row(loss)
-    entries = {
-        name: {"formula": e.formula, "verdict": e.verdict, "evidence": e.evidence, "general": e.general}
-        for name, e in row.entries.items()
-    }
-    critic, generator = row.loss.latex_objectives()
-    parameters = [f"{to_latex(x.symbol)} = {to_latex(x.default)}" for x in loss.parameters]
-    divergence, saturation = row.critic_divergence.value, row.saturation.value
-    saturates = None if saturation is None else bool(saturation)
-    offset = row.at_equilibrium.value
-    return {
-        "name": row.name,
-        "title": row.title,
-        "definition": [f"$L_D = {critic}$", f"$L_G = {generator}$"],
-        "parameters": parameters,
-        "entries": entries,
-        "trouble": row.trouble,
-        "evidence": row.evidence,
-        "divergence": "" if row.trouble else (divergence.name or "without a name"),
-        "followed": getattr(row.gradient_reading.value, "name", None) or row.gradient_reading.verdict,
-        "saturates": saturates,
-        "at_equilibrium": None if offset is None else float(offset),
-    }
-
-
-def ready_matrix(losses: list[gm.GANLoss]) -> dict[str, Any]:
-    """The matrix of pairs as plain data."""
-    matrix = pairs.pair_matrix(losses)
-    cells = [
-        [
-            {
-                "verdict": cell.verdict,
-                "markdown": cell.markdown,
-                "formula": cell.formula,
-                "why": cell.why,
-                "evidence": cell.evidence,
-                "own": bool(set(critics) & set(generators)),
-            }
-            for generators, cell in zip(matrix.generators, line, strict=True)
-        ]
-        for critics, line in zip(matrix.critics, matrix.cells, strict=True)
-    ]
-    return {"critics": matrix.critics, "generators": matrix.generators, "cells": cells}
-
-
-def cached(folder: Path, name: str, losses: list[gm.GANLoss], make: Callable[[], Any]) -> Any:
-    """What `make` returns, kept as JSON until a loss's expressions or the theory's sources change."""
-    text = "\n".join(map(_expressions, losses)) + _theory() + Path(__file__).read_text(encoding="utf-8")
-    path = folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:20]}.json"
-    if path.is_file():
-        return json.loads(path.read_text(encoding="utf-8"))
-    found = json.loads(json.dumps(make()))
-    folder.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(found), encoding="utf-8")
-    part.replace(path)
-    return found
-
-
-def _expressions(loss: gm.GANLoss) -> str:
-    parts = [getattr(loss, name) for name in ("real", "fake", "gen", "gen_real", "link")]
-    settings = [(x.keyword, x.symbol, x.default, x.condition) for x in loss.parameters]
-    return (
-        loss.name + loss.title + sp.srepr([p for p in parts if p is not None]) + str((loss.domain, settings))
-    )
-
-
-@lru_cache(maxsize=1)
-def _theory() -> str:
-    sources = sorted(Path(atlas.__file__).parent.glob("*.py"))
-    return "".join(path.read_text(encoding="utf-8") for path in sources if path.name != "catalogue.py")
 
 
 # --- tables ---------------------------------------------------------------------------------------
@@ -153,13 +68,11 @@ class AtlasDirective(SphinxDirective):
     """`{atlas}`: the whole catalogue as one table."""
 
     def run(self) -> list[nodes.Node]:
-        folder = Path(self.env.app.outdir).parent / "atlas"
+        losses = list(gm.losses.values())
         rows = [
-            {
-                **cached(folder, loss.name, [loss], lambda loss=loss: ready_row(loss)),
-                **{"year": loss.year, "citation": loss.citation, "chapter": loss.chapter},
-            }
-            for loss in gm.losses.values()
+            {"name": loss.name, "title": loss.title or loss.name, "year": loss.year, **derived}
+            | {"citation": loss.citation, "chapter": loss.chapter}
+            for loss, derived in zip(losses, atlas_data.rows(losses, atlas_data.Derived()), strict=True)
         ]
         table = Table(self, ["Loss", *COLUMNS, "Definition", "Chapter"], ["gm-atlas", "gm-sticky"])
         for row in rows:
@@ -247,21 +160,20 @@ class PairMatrixDirective(SphinxDirective):
     """`{pair-matrix}`: what the generator of one loss follows with the critic of another."""
 
     def run(self) -> list[nodes.Node]:
-        folder = Path(self.env.app.outdir).parent / "atlas"
-        losses = list(gm.losses.values())
-        data = cached(folder, "pairs", losses, lambda: ready_matrix(losses))
+        data = atlas_data.matrix(list(gm.losses.values()), atlas_data.Derived())
         heads = ["Critic (down), generator (across)", *[", ".join(names) for names in data["generators"]]]
         table = Table(self, heads, ["gm-pairs", "gm-sticky"])
         for names, cells in zip(data["critics"], data["cells"], strict=True):
             line = nodes.row()
             line += nodes.entry("", nodes.paragraph("", ", ".join(names)), classes=["gm-loss"])
-            line += [self.cell(table, cell) for cell in cells]
+            for generators, cell in zip(data["generators"], cells, strict=True):
+                line += self.cell(table, cell, own=bool(set(names) & set(generators)))
             table.body += line
         return [nodes.container("", table.node, classes=["gm-atlas-box"])]
 
-    def cell(self, table: Table, cell: dict[str, str]) -> nodes.entry:
+    def cell(self, table: Table, cell: dict[str, str], own: bool) -> nodes.entry:
         shown = [table.paragraph(cell["markdown"], *chip(cell["evidence"]), classes="gm-verdict")]
-        if cell["own"]:
+        if own:
             shown.append(nodes.paragraph("", "as one loss has it", classes=["gm-why"]))
         if cell["formula"]:
             shown.append(table.paragraph(cell["formula"]))

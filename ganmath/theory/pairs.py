@@ -14,9 +14,9 @@ from ganmath.theory.atlas import EVIDENCE, in_table
 from ganmath.theory.catalogue import losses
 from ganmath.theory.derive import GradientReading, gradient_reading
 from ganmath.theory.divergence import FDivergence
-from ganmath.theory.expression import to_latex
+from ganmath.theory.expression import c, to_latex
 from ganmath.theory.loss import GANLoss
-from ganmath.theory.optimum import ImplicitCritic, NoOptimalCritic
+from ganmath.theory.optimum import ImplicitCritic, NoOptimalCritic, optimum, tidy
 
 VERDICTS = {
     "divergence": "decreases a divergence",
@@ -62,9 +62,9 @@ class Pair:
 
 @dataclass(frozen=True)
 class PairMatrix:
-    """Critics down, generators across; losses that share an objective share its line.
+    """Critics down, generators across; losses that the gradient reading does not tell apart share a line.
 
-    critics, generators: names of the losses with each distinct objective. cells: row by row.
+    critics, generators: names of the losses on each line. cells: row by row.
     """
 
     critics: tuple[tuple[str, ...], ...]
@@ -92,23 +92,36 @@ def pair_matrix(entries: Iterable[GANLoss] | None = None) -> PairMatrix:
     """The gradient reading of every critic objective with every generator objective.
 
     entries: losses, by default the whole catalogue, at their parameters' defaults. Some tenths of a
-    second for each pair of distinct objectives. A pair that cannot be derived has the verdict "unknown".
+    second for each pair of lines. A pair that cannot be derived has the verdict "unknown".
     """
     fixed = [loss.at_defaults() for loss in (losses.values() if entries is None else entries)]
-    critics, generators = distinct_objectives(fixed)
+    critics, generators = lines(fixed)
     cells = tuple(tuple(pair(d[0], g[0]) for g in generators) for d in critics)
     names = [tuple(tuple(x.name for x in group) for group in groups) for groups in (critics, generators)]
     return PairMatrix(names[0], names[1], cells)
 
 
-def distinct_objectives(fixed: list[GANLoss]) -> tuple[list[list[GANLoss]], list[list[GANLoss]]]:
-    """Losses grouped by the critic's objective, and by the generator's."""
-    critics: dict[tuple[object, ...], list[GANLoss]] = {}
-    generators: dict[tuple[object, ...], list[GANLoss]] = {}
+def lines(fixed: list[GANLoss]) -> tuple[list[list[GANLoss]], list[list[GANLoss]]]:
+    """Losses whose critics have the same optimal output, and losses whose generators have the same slope.
+
+    The gradient reading sees nothing else of a loss: f_G'' = -gen'(C*(u)) C*'(u) / u.
+    """
+    critics: dict[object, list[GANLoss]] = {}
+    generators: dict[object, list[GANLoss]] = {}
     for loss in fixed:
-        critics.setdefault((loss.real, loss.fake, loss.domain), []).append(loss)
-        generators.setdefault((loss.gen, loss.gen_real), []).append(loss)
+        critics.setdefault(_optimal_output(loss), []).append(loss)
+        slopes = tuple(sp.expand(part.diff(c)) for part in (loss.gen, loss.gen_real))
+        generators.setdefault(slopes, []).append(loss)
     return list(critics.values()), list(generators.values())
+
+
+def _optimal_output(loss: GANLoss) -> object:
+    """C*(u), or the objective itself where there is no closed form."""
+    try:
+        found = optimum(loss)
+    except Exception:  # `pair` says in its cell what failed
+        return loss.real, loss.fake, loss.domain
+    return tidy(found.critic) if not found.implicit else (loss.real, loss.fake, loss.domain)
 
 
 def pair(critic: GANLoss, generator: GANLoss) -> Pair:
