@@ -14,11 +14,12 @@ PAGES := $(wildcard book/*.ipynb book/*.md)
 CHAPTERS := $(wildcard book/*.ipynb)
 BOOK_SOURCES := $(PAGES) book/references.bib _config.yml _toc.yml $(shell find book/_static -type f)
 
-.PHONY: help install book test lint chromium notebooks equations format lock clean
+.PHONY: help install book test status lint chromium notebooks equations format lock clean
 
 help:
 	@echo "make book       install, build the HTML book, print the address of the page to open"
 	@echo "make test       install, lint, type-check, build, and run every test and every chapter"
+	@echo "make status     record the last run of the tests for the status page"
 	@echo "make notebooks  execute the chapters at this machine's scale and store their outputs"
 	@echo "                (one of them: make notebooks CHAPTERS=book/minimax.ipynb)"
 	@echo "make equations  write the registered equations into the chapters and their list into the package"
@@ -68,9 +69,18 @@ chromium:
 # One run of pytest for the package, every chapter and every page, so that its closing lines are the
 # verdict. Chapters run at smoke scale; each process keeps to one thread, as two of them run. Files
 # start in the order of their names, not of their tests' number: test_colab.py is few tests, but long.
+# Pytest's own report goes to the status page of the next build, also when tests fail; the exit status
+# is pytest's.
 test: lint $(BUILT) chromium
-	@GANMATH_SCALE=smoke OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder \
-	  --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg tests $(CHAPTERS)
+	@rm -f _build/test-results.xml
+	@verdict=0; GANMATH_SCALE=smoke OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder \
+	  --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --junitxml=_build/test-results.xml \
+	  tests $(CHAPTERS) || verdict=$$?; \
+	  $(BIN)/python tools/write_status.py > /dev/null || test $$verdict != 0; exit $$verdict
+
+# the last run of the tests, for builds of the book that follow none of their own
+status: $(INSTALLED)
+	@$(BIN)/python tools/write_status.py --record
 
 notebooks: $(INSTALLED)
 	@$(BIN)/python tools/execute_notebooks.py $(CHAPTERS)

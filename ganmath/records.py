@@ -35,7 +35,7 @@ def environment(device: Any = None) -> dict[str, Any]:
         "kind": where.type,
         "python": platform.python_version(),
         "versions": versions,
-        "commit": _commit(),
+        "commit": commit(),
     }
     if where.type == "cpu":
         facts["threads"] = torch.get_num_threads()
@@ -112,7 +112,7 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """Commit of the checkout that this file is in; None where it is installed from a wheel."""
     tree = Path(__file__).parents[1]
     if not (tree / ".git").exists():

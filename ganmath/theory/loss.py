@@ -51,7 +51,7 @@ class GANLoss:
     title: str = ""
     citation: str = ""
     year: int | None = None
-    chapter: str = ""
+    chapter: str = field(default="", repr=False)
     values: tuple[tuple[str, sp.Expr], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
