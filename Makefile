@@ -12,7 +12,8 @@ INSTALLED := $(VENV)/.installed
 BUILT := _build/.built
 PAGES := $(wildcard book/*.ipynb book/*.md)
 CHAPTERS := $(wildcard book/*.ipynb)
-BOOK_SOURCES := $(PAGES) book/references.bib _config.yml _toc.yml $(shell find book/_static -type f)
+BOOK_SOURCES := $(PAGES) book/references.bib _config.yml _toc.yml $(shell find book/_static book/_ext -type f -not -name '*.pyc') \
+  $(wildcard book/records/*.json _build/status.json)
 
 .PHONY: help install book test status lint chromium notebooks equations format lock clean
 

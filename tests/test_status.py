@@ -14,7 +14,8 @@ REPORT = """<?xml version="1.0" encoding="utf-8"?>
 <testsuites><testsuite name="pytest" errors="1" failures="1" skipped="1" tests="7" time="12.5"
     timestamp="2026-03-01T13:30:00+02:00">
   <testcase classname="tests.test_loss" name="test_a" time="0.5" />
-  <testcase classname="tests.test_loss.TestFiles" name="test_b[x]" time="1.25"><failure message="no" /></testcase>
+  <testcase classname="tests.test_loss.TestFiles" name="test_b[x]" time="1.25"
+    ><failure message="no" /></testcase>
   <testcase classname="tests.test_data" name="test_c" time="0.25"><skipped message="no data" /></testcase>
   <testcase classname="book.minimax.ipynb" name="Cell 0" time="3.0" />
   <testcase classname="book.minimax.ipynb" name="Cell 1" time="1.0"><error message="kernel died" /></testcase>
@@ -70,14 +71,14 @@ def test_failures_and_skips_come_first_in_the_verdict(report):
     from write_status import condensed
 
     tests = condensed(report)
-    assert verdict(tests["groups"]) == "**2 of 7 tests failed**, 1 were skipped."
+    assert verdict(tests["groups"]) == "**2 of 7 tests failed**; skipped: 1."
     table = "\n".join(tests_table(tests))
     assert "| package, tools and files | 1 | **1** | 1 | 2 s |" in table
 
     clean = {"passed": 3, "failed": 0, "skipped": 0, "seconds": 1.0}
     assert verdict({"package": clean}) == "All 3 tests passed."
     skipped = verdict({"package": clean | {"skipped": 2}})
-    assert "**2 were skipped**" in skipped and "All" not in skipped
+    assert "**skipped: 2**" in skipped and "All" not in skipped
     # a group of which no test ran is not shown as passed
     assert "| pages, in a browser | not run |" in "\n".join(tests_table({"groups": {"package": clean}}))
 

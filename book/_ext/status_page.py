@@ -64,9 +64,9 @@ def verdict(groups: dict[str, dict[str, float]]) -> str:
     }
     count = sum(total.values())
     if total["failed"]:
-        return f"**{total['failed']} of {count} tests failed**, {total['skipped']} were skipped."
+        return f"**{total['failed']} of {count} tests failed**; skipped: {total['skipped']}."
     if total["skipped"]:
-        return f"{total['passed']} of {count} tests passed, **{total['skipped']} were skipped**, none failed."
+        return f"{total['passed']} of {count} tests passed, **skipped: {total['skipped']}**, none failed."
     return f"All {count} tests passed."
 
 
