@@ -13,14 +13,19 @@ from importlib.resources import files
 from typing import Any
 
 #: Finds the widget's own elements and hands each to `start`. JupyterLab may run the script before the
-#: output is in the document: then look again at the next frames. Keys pressed in a widget are its own,
-#: not the shortcuts of a notebook or a page around it.
+#: output is in the document: then look again at the next frames. A widget that a page shows twice gets
+#: ids of its own the second time. Keys pressed in a widget are its own, not the shortcuts of a notebook
+#: or a page around it.
 _START = """\
 const begin = (tries) => {
 const roots = document.querySelectorAll('[data-gm="%(name)s"]:not([data-gm-live])');
 if (!roots.length && tries) return void requestAnimationFrame(() => begin(tries - 1));
 for (const root of roots) {
 root.dataset.gmLive = "";
+const copy = [...document.querySelectorAll('[data-gm="%(name)s"]')].indexOf(root);
+for (const a of copy ? ["id", "for", "aria-describedby"] : [])
+for (const e of root.querySelectorAll(`[${a}^=%(name)s]`))
+e.setAttribute(a, e.getAttribute(a).replace("%(name)s", `%(name)s-${copy}`));
 root.addEventListener("keydown", (event) => event.stopPropagation());
 start(root, data);
 }
