@@ -322,11 +322,13 @@ class LossLab(SphinxDirective):
             return []
         self.env.note_dependency(str(path))
         record = json.loads(path.read_text())
-        steps = record["steps_per_second"]
+        line, plane = (record["steps_per_second"][f"drawn-{where}"] for where in ("line", "plane"))
+        of = record["settings"]
         text = (
-            f"Measured: {steps['mean']:,.0f} full steps (critic and generator) per second with the pictures "
-            f"drawn, from {steps['min']:,.0f} to {steps['max']:,.0f} in {steps['n']} rounds, in headless "
-            f"{record['browser']} on {record['environment']['device']}: {record['settings']['what']}."
+            f"Measured with the pictures drawn, two hidden layers of {of['width']} and batches of "
+            f"{of['batch_size']}: {line['mean']:,.0f} full steps (one of the critic, one of the generator) per "
+            f"second on the line and {plane['mean']:,.0f} in the plane, means of {line['n']} rounds in "
+            f"headless {record['browser']} on {record['environment']['device']}."
         )
         return [nodes.paragraph("", text)]
 

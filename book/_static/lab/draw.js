@@ -126,12 +126,9 @@
   function labels({ pen, text, ink }, box, series, X, Y) {
     pen.textBaseline = "middle";
     const placed = [];
-    for (const { x, y, colour, label, at = "end" } of series) {
-      if (!label) continue;
-      let best = -1;
-      for (let i = 0; i < x.length; i++)
-        if (Number.isFinite(y[i]) && (best < 0 || at === "end" || (at === "peak" && y[i] > y[best]))) best = i;
-      if (best < 0) continue;
+    const anchored = series.filter(({ label }) => label).map((s) => ({ ...s, best: anchor(s) })).filter(({ best }) => best >= 0);
+    anchored.sort((a, b) => Y(a.y[a.best]) - Y(b.y[b.best])); // the upper curve's label stays the upper one
+    for (const { x, y, colour, label, best, at = "end" } of anchored) {
       const wide = pen.measureText(label).width;
       const left = Math.max(box.left + 4, Math.min(box.right - wide - 4, X(x[best]) - (at === "end" ? wide + 6 : -8)));
       let top = Math.max(box.top + 6, Math.min(box.bottom - 8, Y(y[best]) - 11));
@@ -146,12 +143,20 @@
     }
   }
 
+  /** Index of the point that a label stands at; -1 where the curve has none. */
+  function anchor({ y, at = "end" }) {
+    let best = -1;
+    for (let i = 0; i < y.length; i++)
+      if (Number.isFinite(y[i]) && (best < 0 || at === "end" || (at === "peak" && y[i] > y[best]))) best = i;
+    return best;
+  }
+
   /* --- the plane --------------------------------------------------------------------------------- */
 
   const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 
-  /** Values on a square grid as colours: orange low (the generator's side), blue high (the data's).
-      NaN stays empty. range: [low, middle, high]. */
+  /** Values on a square grid as colours: blue on the data's side, orange on the generator's. NaN stays
+      empty. range: the values of [orange, neither, blue], evenly spaced, rising or falling. */
   function heatMap(canvas, { values, side, view: [low, high], range, points = [] }) {
     const size = canvas.clientWidth;
     const view = prepare(canvas, size);
@@ -165,10 +170,9 @@
           const value = values[(side - 1 - j) * side + i]; // the picture's first row is the window's top
           const at = 4 * (j * side + i);
           if (Number.isNaN(value)) continue;
-          const above = value >= range[1];
-          const t = Math.min(1, Math.abs(value - range[1]) / Math.abs((above ? range[2] : range[0]) - range[1]) || 0);
-          const end = above ? hot : cold;
-          for (let k = 0; k < 3; k++) picture.data[at + k] = ground[k] + t * (end[k] - ground[k]);
+          const t = (value - range[1]) / (range[2] - range[1]);
+          const [end, share] = [t > 0 ? hot : cold, Math.min(1, Math.abs(t))];
+          for (let k = 0; k < 3; k++) picture.data[at + k] = ground[k] + share * (end[k] - ground[k]);
           picture.data[at + 3] = 255;
         }
       const small = new OffscreenCanvas(side, side);

@@ -60,7 +60,8 @@
   }
 
   function parametersOf({ d, g }) {
-    return { ...lab.catalogue.generators[g].parameters, ...lab.catalogue.critics[d].parameters };
+    const critic = lab.catalogue.critics[d].parameters;
+    return { ...critic, ...lab.catalogue.generators[g].parameters, ...critic }; // the critic's first
   }
 
   function inRange({ d, g, k }) {
@@ -430,10 +431,9 @@
     // where neither has mass an optimal critic says nothing
     const shown = m.optimal.map((c, i) => (m.theory && m.p[i] + m.q[i] > 1e-5 ? c : NaN));
     // the picture's height: what both need where nearly all of the mass is
-    const middle = m.theory ? m.theory.critic(1) : 0;
-    const reach = Math.max(...[shown, m.learned].map((c) => quantile(c.map((v) => Math.abs(v - middle)), m, 0.95))) || 1;
+    const seen = [shown, m.learned].flatMap((c) => [0.02, 0.98].map((share) => quantile(c, m, share)));
     lab.chart(canvases.critic, { xRange: [low, high], xLabel: "x", yLabel: "C",
-      range: [middle - 1.4 * reach, middle + 1.4 * reach], series: [
+      range: lab.extent([...seen, 0]), series: [
         { x, y: m.learned, colour: critic, label: "learned C", at: "start" },
         { x, y: shown, colour: critic, label: "optimal C*", dash: DASHED }] });
   }
@@ -449,7 +449,9 @@
     const middle = known ? m.theory.critic(1) : 0;
     // one scale for both pictures: where nine tenths of the mass of p and q lie
     const reach = Math.max(1e-6, quantile((known ? optimal : m.learned).map((c) => Math.abs(c - middle)), m, 0.9));
-    const range = [middle - reach, middle, middle + reach];
+    // an energy-based critic is low on data
+    const sign = known && m.theory.critic(0.5) > m.theory.critic(2) ? -1 : 1;
+    const range = [middle - sign * reach, middle, middle + sign * reach];
     const common = { side: m.side, view, range };
     lab.heatMap(canvases.learned, { ...common, values: m.learned });
     lab.heatMap(canvases.optimal, { ...common, values: optimal });
