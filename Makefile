@@ -12,8 +12,10 @@ INSTALLED := $(VENV)/.installed
 BUILT := _build/.built
 PAGES := $(wildcard book/*.ipynb book/*.md)
 CHAPTERS := $(wildcard book/*.ipynb)
-BOOK_SOURCES := $(PAGES) book/references.bib _config.yml _toc.yml $(shell find book/_static book/_ext -type f -not -name '*.pyc') \
-  $(wildcard book/records/*.json _build/status.json)
+# pages also print from the package, the records and the changelog
+BOOK_SOURCES := $(PAGES) book/references.bib _config.yml _toc.yml CHANGELOG.md CITATION.cff \
+  $(shell find book/_ext book/_static book/api book/records ganmath -type f -not -name '*.pyc') \
+  $(wildcard _build/status.json)
 
 .PHONY: help install book test status lint chromium notebooks equations format lock clean
 
