@@ -137,6 +137,8 @@ def test_parameters_are_set_by_keyword_and_checked():
         gm.losses["label-smoothing"](smoothing=1.5)
     with pytest.raises(TypeError, match=r"no parameter \['d'\]; it has \['a', 'b', 'c'\]"):
         lsgan(d=1)
+    with pytest.raises(ValueError, match=r"lecam at lambda=-1, a=1/4 is out of range: .* needs lambda > 0"):
+        gm.losses["lecam"](weight=-1)
 
 
 def test_unknown_loss_names_the_nearest():

@@ -5,6 +5,7 @@ A discriminator objective and a generator objective are chosen independently: an
 (Jolicoeur-Martineau 2018).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,13 +16,23 @@ from ganmath.theory.expression import c, stabilise, to_javascript, to_latex, to_
 
 @dataclass(frozen=True)
 class Parameter:
-    """A symbol of a loss that users set by keyword; `condition` must hold, else ValueError."""
+    """A symbol of a loss that users set by keyword; `condition` and the symbol's sign must hold."""
 
     keyword: str
     symbol: sp.Symbol
     default: sp.Expr
     meaning: str
     condition: sp.Basic = sp.true
+
+    def holds(self, values: Mapping[sp.Symbol, sp.Expr]) -> bool:
+        """Whether the values of all parameters allow this one; sympy drops x > 0 where x is positive."""
+        wrong_sign = self.symbol.is_positive and sp.sympify(values[self.symbol]).is_nonpositive
+        return not wrong_sign and self.condition.subs(values) != sp.false
+
+    @property
+    def needs(self) -> str:
+        """The condition in words that sympy reads."""
+        return sp.sstr(sp.Gt(sp.Symbol(str(self.symbol)), 0) if self.condition == sp.true else self.condition)
 
 
 @dataclass(frozen=True)
@@ -82,11 +93,10 @@ class GANLoss:
         chosen = {known[keyword].symbol: exact(value) for keyword, value in settings.items()}
         complete = {x.symbol: x.default for x in self.parameters} | chosen
         for parameter in self.parameters:
-            if parameter.condition.subs(complete) == sp.false:
+            if not parameter.holds(complete):
                 given = ", ".join(f"{symbol}={value}" for symbol, value in complete.items())
                 raise ValueError(
-                    f"{self.name} at {given} is out of range: {parameter.meaning} needs "
-                    f"{sp.sstr(parameter.condition)}"
+                    f"{self.name} at {given} is out of range: {parameter.meaning} needs {parameter.needs}"
                 )
         parts = ("real", "fake", "gen", "gen_real", "link")
         new = {p: getattr(self, p).subs(chosen) for p in parts if getattr(self, p) is not None}

@@ -135,7 +135,7 @@ def _parameter_slider(parameter: Parameter, defaults: Mapping[sp.Symbol, sp.Expr
     step = sp.Rational(1, 20) * max(1, abs(sp.floor(start)))
 
     def holds(value: sp.Expr) -> bool:
-        return parameter.condition.subs({**defaults, parameter.symbol: value}) != sp.false
+        return parameter.holds({**defaults, parameter.symbol: value})
 
     def reach(direction: int) -> sp.Expr:
         ends = itertools.takewhile(holds, (start + direction * k * step for k in range(21)))
