@@ -149,9 +149,7 @@ def test_card_follows_its_records(tmp_path):
 def test_recorded_times_are_on_the_card():
     for chapter, times in card.chapter_times().items():
         for scale, time in times.items():
-            assert (
-                f"{card.SCALES[scale]} {card.duration(time['seconds'])}" in facts(chapter, [])["Running time"]
-            )
+            assert f"{card.SCALES[scale]} {card.time_taken(time)}" in facts(chapter, [])["Running time"]
 
 
 def test_unknown_loss_names_the_nearest():

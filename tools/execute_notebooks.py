@@ -16,6 +16,7 @@ static page). A chapter that raises an error is left as it was.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 import time
@@ -111,9 +112,14 @@ def store(notebook: NotebookNode, path: Path) -> None:
 
 
 def record_time(chapter: str, seconds: float, path: Path = TIMES) -> None:
-    """Note what a whole chapter took at this scale on this machine, start of the kernel included."""
+    """Note what a whole chapter took at this scale on this machine, start of the kernel included.
+
+    A machine that had more to do than it has processors gets a note that says so.
+    """
     times: dict[str, Any] = load_record(path.stem, path.parent) if path.is_file() else {}
-    measured = {"seconds": round(seconds, 1), "environment": environment()}
+    measured: dict[str, Any] = {"seconds": round(seconds, 1), "environment": environment()}
+    if hasattr(os, "getloadavg") and os.getloadavg()[1] > 1.25 * (os.cpu_count() or 1):
+        measured["note"] = "on a busy machine"
     times.setdefault(chapter, {})[scale()] = measured
     save_record(times, path)
 

@@ -17,7 +17,7 @@ SCALES = {"smoke": "smoke", "cpu": "CPU", "gpu": "GPU"}
 
 
 def chapter_times(folder: Path = RECORDS) -> dict[str, dict[str, Any]]:
-    """Measured times: chapter -> scale ("smoke", "cpu", "gpu") -> {"seconds", "environment"}.
+    """Measured times: chapter -> scale ("smoke", "cpu", "gpu") -> {"seconds", "environment", "note"?}.
 
     Empty where none are recorded yet.
     """
@@ -66,13 +66,19 @@ def times_text(times: dict[str, Any]) -> str:
     """ "smoke 29 s, CPU 12 min on AMD EPYC (2 threads); GPU: not measured"."""
     on: dict[str, list[str]] = {}
     for scale in (scale for scale in SCALES if scale in times):
-        spent = f"{SCALES[scale]} {duration(times[scale]['seconds'])}"
+        spent = f"{SCALES[scale]} {time_taken(times[scale])}"
         on.setdefault(device(times[scale]["environment"]), []).append(spent)
     parts = [f"{', '.join(spent)} on {where}" for where, spent in on.items()]
     missing = [name for scale, name in SCALES.items() if scale not in times]
     if missing:
         parts.append(f"{', '.join(missing)}: not measured")
     return "; ".join(parts)
+
+
+def time_taken(measured: dict[str, Any]) -> str:
+    """The duration of one measurement, with the note that its record may carry."""
+    note = f" ({measured['note']})" if "note" in measured else ""
+    return duration(measured["seconds"]) + note
 
 
 def duration(seconds: float) -> str:

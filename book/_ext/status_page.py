@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from card_facts import SCALES, chapter_times, device, duration
+from card_facts import SCALES, chapter_times, device, duration, time_taken
 from checked_equations import chapter_title, count_sentence, displayed_in
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -113,7 +113,7 @@ def chapters_table(tests: dict[str, Any] | None, times: dict[str, Any]) -> list[
             "without errors" if executed(path) else "**not from top to bottom**",
             f"{checked} of {displayed_in(name)}",
             _cells(again) if again else NOT_RUN,
-            *(duration(one["seconds"]) if one else "not measured" for one in measured),
+            *(time_taken(one) if one else "not measured" for one in measured),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
