@@ -326,8 +326,8 @@ class LossLab(SphinxDirective):
         of = record["settings"]
         text = (
             f"Measured with the pictures drawn, two hidden layers of {of['width']} and batches of "
-            f"{of['batch_size']}: {line['mean']:,.0f} full steps (one of the critic, one of the generator) per "
-            f"second on the line and {plane['mean']:,.0f} in the plane, means of {line['n']} rounds in "
+            f"{of['batch_size']}: {line['mean']:,.0f} full steps (one of the critic, one of the generator) "
+            f"per second on the line and {plane['mean']:,.0f} in the plane, means of {line['n']} rounds in "
             f"headless {record['browser']} on {record['environment']['device']}."
         )
         return [nodes.paragraph("", text)]

@@ -199,11 +199,13 @@
     pen.globalAlpha = 0.4;
     pen.strokeRect(0.5, 0.5, size - 1, size - 1);
     pen.globalAlpha = 1;
-    Object.assign(pen, { fillStyle: view.text, textBaseline: "bottom" });
-    pen.textAlign = "left";
-    pen.fillText(number(low), 4, size - 3);
-    pen.textAlign = "right";
-    pen.fillText(number(high), size - 4, size - 3);
+    // the ends of the window, with a rim that keeps them readable on any colour
+    Object.assign(pen, { fillStyle: view.text, strokeStyle: `rgb(${ground})`, lineWidth: 4, textBaseline: "bottom" });
+    for (const [end, align, x] of [[low, "left", 5], [high, "right", size - 5]]) {
+      pen.textAlign = align;
+      pen.strokeText(number(end), x, size - 4);
+      pen.fillText(number(end), x, size - 4);
+    }
   }
 
   Object.assign(lab, { colours, chart, heatMap, extent });
