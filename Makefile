@@ -17,10 +17,12 @@ BOOK_SOURCES := $(PAGES) book/references.bib _config.yml _toc.yml CHANGELOG.md C
   $(shell find book/_ext book/_static book/api book/records ganmath -type f -not -name '*.pyc') \
   $(wildcard _build/status.json)
 
-.PHONY: help install book test status lint chromium notebooks equations format lock clean
+.PHONY: help install book pdf zip test status lint chromium notebooks equations format lock clean
 
 help:
 	@echo "make book       install, build the HTML book, print the address of the page to open"
+	@echo "make pdf        print the whole book: _build/ganmath.pdf"
+	@echo "make zip        pack the book for reading offline: _build/ganmath-book.zip"
 	@echo "make test       install, lint, type-check, build, and run every test and every chapter"
 	@echo "make status     record the last run of the tests for the status page"
 	@echo "make notebooks  execute the chapters at this machine's scale and store their outputs"
@@ -54,6 +56,12 @@ $(BUILT): $(INSTALLED) $(BOOK_SOURCES)
 	@$(BIN)/jupyter-book build -W --keep-going . > _build/log.txt 2>&1 \
 	  || { grep -E "WARNING|ERROR|rror:" _build/log.txt || cat _build/log.txt; exit 1; }
 	@touch $@
+
+pdf: $(BUILT) chromium
+	@$(BIN)/python tools/make_pdf.py
+
+zip: $(BUILT)
+	@$(BIN)/python tools/make_zip.py
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check .

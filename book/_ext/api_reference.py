@@ -75,8 +75,21 @@ class PublicNames(Directive):
         return [box]
 
 
+def mend_signatures(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], document: nodes.document | None
+) -> None:
+    """Parameters on lines of their own come as lists of definitions without terms, which are not valid."""
+
+    def mend(heading: re.Match[str]) -> str:
+        return re.sub(r"<(/?)d[ld]>", r"<\1span>", heading.group())
+
+    if "body" in context:
+        context["body"] = re.sub(r'<dt class="sig .*?</dt>', mend, context["body"], flags=re.S)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_directive("public-names", PublicNames)
+    app.connect("html-page-context", mend_signatures)
     app.connect("autodoc-process-docstring", prepare)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

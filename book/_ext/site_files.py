@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from docutils import nodes
+from markupsafe import Markup
 from sphinx.application import Sphinx
 
 CARD = "_static/social-card.png"
@@ -77,6 +78,26 @@ def head_tags(
     context["metatags"] = context.get("metatags", "") + "\n" + "\n".join(lines) + "\n"
     if front:  # its own heading is the book's title
         context["title"], context["docstitle"] = book, ""
+    if base and "theme_extra_footer" in context:
+        versions = f'<a href="{base.rstrip("/")}/versions.html">All versions of the book</a>'
+        context["theme_extra_footer"] += f"<p>{versions}</p>"
+
+
+def mend(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], document: nodes.document | None
+) -> None:
+    """Mend what the theme and docutils write that a screen reader would stumble over."""
+    if tree := context.get("generate_toctree_html"):
+
+        def with_names(*arguments: Any, **options: Any) -> str:
+            """The sidebar, its arrows with a name."""
+            html = str(tree(*arguments, **options))
+            return Markup(html.replace("<summary>", '<summary aria-label="Pages of this section">'))
+
+        context["generate_toctree_html"] = with_names
+    if "body" in context:  # lists whose items are no list items, a role that no longer exists
+        for wrong in (' role="list"', ' role="doc-biblioentry"', ' role="doc-backlink"'):
+            context["body"] = context["body"].replace(wrong, "")
 
 
 def extra_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
@@ -111,11 +132,22 @@ def write_files(app: Sphinx, error: Exception | None) -> None:
         page = folder / "404.html"
         page.write_text(make_absolute(page.read_text(encoding="utf-8"), base), encoding="utf-8")
     (folder / "robots.txt").write_text(robots)
+    drop_icon_script(folder)
+
+
+def drop_icon_script(folder: Path) -> None:
+    """The theme brings its icons twice: as a web font, and as a script of three times its bytes."""
+    script = folder / "_static" / "scripts" / "fontawesome.js"
+    if script.is_file():
+        script.write_text("// The icons are those of the web font in the theme's style sheet.\n")
+    for source_map in (folder / "_static").rglob("*.map"):  # for debugging the theme, in no page
+        source_map.unlink()
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.connect("html-page-context", head_tags)
+    app.connect("html-page-context", mend, priority=900)  # after the theme's own
     app.connect("html-collect-pages", extra_pages)
     app.connect("build-finished", write_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

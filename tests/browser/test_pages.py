@@ -1,20 +1,24 @@
 """Every page of the built book, in light and dark, on a desk and on a phone.
 
 A reader must get the whole page from this site alone, with all formulas set, every picture
-described, text that can be read, and no sideways scrolling at 360 px.
+described, text that can be read, nothing serious that axe-core finds, no sideways scrolling at 360 px,
+and no more bytes than weights.py allows. One visit answers all of it: loading is what takes the time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page
 
 from ..conftest import ROOT
 from .conftest import BUILT
+from .weights import too_heavy
 
 pytestmark = pytest.mark.browser
 
@@ -91,6 +95,17 @@ LOW_CONTRAST = """() => {
   return bad;
 }"""
 
+# Serious and critical findings of axe-core. Structure is the same in both themes, colours are not. What
+# MathJax draws is thousands of elements of one kind, which the checks above and below cover.
+AXE = """dark => axe.run(
+  {exclude: ['mjx-container > *']},
+  // preload would ask again for every style sheet
+  {preload: false, resultTypes: ['violations'], ...(dark && {runOnly: ['color-contrast']})}
+).then(found => found.violations
+  .filter(fault => ['serious', 'critical'].includes(fault.impact))
+  .flatMap(fault => fault.nodes.slice(0, 3).map(node => fault.id + ': ' + node.html.slice(0, 160)
+    + ' ' + node.failureSummary.slice(0, 200))))"""
+
 OVERFLOW = """() => {
   const root = document.documentElement;
   if (root.scrollWidth <= root.clientWidth) return [];
@@ -114,6 +129,7 @@ class Visit:
     left_site: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     console: list[str] = field(default_factory=list)
+    loaded: set[str] = field(default_factory=set)  # files of the site, by their paths
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])
@@ -140,6 +156,7 @@ def visit(request: pytest.FixtureRequest, browser: Browser, site: str, theme: st
     page.on("pageerror", lambda error: opened.console.append(str(error)))
     page.on("websocket", lambda socket: opened.left_site.append(socket.url))
     page.on("response", lambda r: opened.failed.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+    page.on("request", lambda r: opened.loaded.add(unquote(urlsplit(r.url).path).lstrip("/")))
     page.goto(f"{site}/{request.param}", wait_until="load")
     # index.html forwards to the preface, which then sets its theme
     page.wait_for_function("['light', 'dark'].includes(document.documentElement.dataset.theme)")
@@ -163,6 +180,9 @@ def test_page(visit: Visit, theme: str) -> None:
         "formula not set": page.evaluate(UNSET_MATH),
         "hard to read": page.evaluate(LOW_CONTRAST),
     }
+    faults["too heavy"] = too_heavy(visit.loaded)
+    page.evaluate(AXE_SCRIPT)
+    faults["accessibility"] = page.evaluate(AXE, theme == "dark")
     page.set_viewport_size({"width": 360, "height": 740})
     faults["wider than a phone"] = page.evaluate(OVERFLOW)
     faults["request left the site"] = visit.left_site
