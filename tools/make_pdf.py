@@ -171,8 +171,8 @@ def relink(
             number, top = anchors[file].get(unquote(parts.fragment)) or anchors[file][""]
             for key in ("/A", "/Dest"):
                 link.pop(key, None)
-            page = book.pages[number].indirect_reference
-            place = [page, NameObject("/XYZ"), NullObject(), FloatObject(top), NullObject()]
+            there = book.pages[number].indirect_reference
+            place = [there, NameObject("/XYZ"), NullObject(), FloatObject(top), NullObject()]
             link[NameObject("/Dest")] = ArrayObject(place)
         kept.append(reference)
     page[NameObject("/Annots")] = kept
