@@ -489,7 +489,7 @@ class _Comparison:
         """gen'(C*) by differences of gen at the searched critic, and the limits that it tends to."""
         if self.claims.slope is None or self.claims.limits is None:
             return
-        for exponent in (-40, -10, -1, 1, 10, 40):
+        for exponent in (-20, -10, -1, 1, 10, 20):
             ratio = sp.Rational(2) ** exponent
             x, _ = self.optimum(ratio, sp.S.One)
             if not mpmath.isfinite(x):

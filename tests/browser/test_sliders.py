@@ -102,14 +102,14 @@ def move_every_slider(page: Page, figure: Locator) -> None:
     """From end to end by keyboard: figure, read-outs and the value that is spoken must change."""
     for slider in figure.locator("input[type=range]").all():
         seen = []
-        for key in ("Home", "End"):
+        for key in ("Home", "PageUp", "End"):  # what is read out may be the same at both ends
             slider.press(key)
             settle(page)
             seen.append((drawn(figure), texts(figure), slider.get_attribute("aria-valuetext")))
-        (first, first_texts, first_value), (last, last_texts, last_value) = seen
+        (first, first_texts, first_value), *_, (last, _, last_value) = seen
         assert first_value != last_value
         assert first != last
-        assert first_texts != last_texts or not first_texts
+        assert any(shown != first_texts for _, shown, _ in seen) or not first_texts
         name = slider.evaluate("e => e.labels[0].textContent")
         assert name.strip() and last_value.strip()
         assert figure.locator(f".gm-value >> text='{last_value}'").count()
