@@ -42,7 +42,8 @@ WITHOUT_NAME = """() => {
         && !(e.closest('[role="img"], button, a') && named(e.closest('[role="img"], button, a'))))
       bad.push(e);
   for (const e of document.querySelectorAll('figure'))
-    if (!named(e) && !e.querySelector('img[alt], svg[aria-label], svg > title, canvas[aria-label]')) bad.push(e);
+    if (!named(e) && !e.querySelector('img[alt], svg[aria-label], svg > title, canvas[aria-label]'))
+      bad.push(e);
   for (const e of document.querySelectorAll('canvas, input, select, video'))
     if (!hidden(e) && !named(e) && !(e.labels && e.labels.length) && e.type !== 'hidden') bad.push(e);
   return bad.map(e => e.outerHTML.slice(0, 160));
