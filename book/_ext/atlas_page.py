@@ -174,7 +174,7 @@ class PairMatrixDirective(SphinxDirective):
     def cell(self, table: Table, cell: dict[str, str], own: bool) -> nodes.entry:
         shown = [table.paragraph(cell["markdown"], *chip(cell["evidence"]), classes="gm-verdict")]
         if own:
-            shown.append(nodes.paragraph("", "as one loss has it", classes=["gm-why"]))
+            shown.append(nodes.paragraph("", "both from one loss", classes=["gm-why"]))
         if cell["formula"]:
             shown.append(table.paragraph(cell["formula"]))
         if cell["why"]:
