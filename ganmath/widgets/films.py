@@ -390,19 +390,18 @@ def _default_grid(data: Any) -> np.ndarray:
 
 
 def critic_range(critic: np.ndarray, optimal: np.ndarray | None) -> tuple[float, float]:
-    """Limits of an axis for the critics of all frames, (F, G): all but the outer hundredths of each.
+    """Limits of an axis for the critics of all frames, (F, G): nearly all of nearly every frame.
 
-    A frame that is like no other, as when training diverges, does not widen it: one that reaches
-    thirty times as far as the middle one.
+    A frame that reaches thirty times as far as the middle one, as when training diverges, is ignored.
     """
     frames = [critic, *([] if optimal is None else [optimal])]
     known = [values[np.isfinite(values)] for values in np.concatenate(frames)]
-    ends = np.array([np.quantile(values, (0.01, 0.99)) for values in known if values.size])
+    ends = np.array([np.quantile(values, (0.02, 0.98)) for values in known if values.size])
     if not ends.size:
         return -1.0, 1.0
     reach = np.abs(ends).max(1)
     ends = ends[reach <= 30 * np.median(reach)]
-    low, high = float(ends[:, 0].min()), float(ends[:, 1].max())
+    low, high = float(np.quantile(ends[:, 0], 0.05)), float(np.quantile(ends[:, 1], 0.95))
     margin = 0.1 * (high - low) or 1.0
     return low - margin, high + margin
 

@@ -53,7 +53,7 @@ class Trainer:
         named = [(loss.title or name, name) for name, loss in losses.items()]
 
         def control(kind: str, description: str, width: str, **settings: Any) -> Any:
-            layout = ipywidgets.Layout(width=width, max_width="100%")
+            layout = ipywidgets.Layout(width=width, max_width="calc(100% - 4px)")
             make = getattr(ipywidgets, kind)
             return make(description=description, style=wide, layout=layout, **settings)
 
@@ -64,14 +64,15 @@ class Trainer:
         self.generator = control("Dropdown", "generator’s objective", "34em", options=named)
         self.lr_critic = control("FloatText", "its learning rate", "14em", value=1e-3, step=1e-4)
         self.lr_generator = control("FloatText", "its learning rate", "14em", value=1e-3, step=1e-4)
-        self.n_critic = control(
-            "IntText", "discriminator’s steps for each of the generator’s", "25em", value=1
-        )
+        self.n_critic = control("IntText", "discriminator’s steps (n_critic)", "19em", value=1)
         self.steps = control("IntText", "steps", "10em", value=steps)
         self.seed = control("IntText", "seed", "9em", value=0)
         self.train = ipywidgets.Button(description="Train", button_style="primary")
         self.stop = ipywidgets.Button(description="Stop", disabled=True)
-        self.status, self._picture, self._losses = (ipywidgets.HTML() for _ in range(3))
+        self.status = ipywidgets.HTML()
+        # side by side in a wide panel, below one another in a narrow one
+        half = ipywidgets.Layout(width="30em", max_width="calc(100% - 4px)")
+        self._picture, self._losses = (ipywidgets.HTML(layout=half) for _ in range(2))
         self.train.on_click(lambda _: self._start())
         self.stop.on_click(lambda _: self._stopped.set())
         self._stopped: threading.Event = threading.Event()
@@ -171,9 +172,8 @@ class Trainer:
         from ganmath.widgets.film_page import last_frame
 
         on = f"on the toy {self.data.name}, after step {run.step}"
-        self._picture.value = _half(last_frame(recorder.film, f"Critic and samples {on}."))
-        losses = history(run, alt=f"Losses of critic and generator {on}.")
-        self._losses.value = _half(losses.svg)
+        self._picture.value = last_frame(recorder.film, f"Critic and samples {on}.")
+        self._losses.value = history(run, alt=f"Losses of critic and generator {on}.").svg
 
     def _say(self, text: str) -> None:
         self.status.value = f'<span role="status">{html.escape(text)}</span>'
@@ -187,11 +187,6 @@ def _figures(run: Any) -> str:
     """Where a run stands, in words."""
     critic, generator = (run.history[name][-1] for name in ("critic_loss", "generator_loss"))
     return f"step {run.step}, critic loss {critic:.3f}, generator loss {generator:.3f}"
-
-
-def _half(svg: str) -> str:
-    """A figure that takes half of a wide panel, and all of a narrow one."""
-    return f'<div style="width:30em;max-width:100%">{svg}</div>'
 
 
 def _ipywidgets() -> Any:
