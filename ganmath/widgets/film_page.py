@@ -65,7 +65,7 @@ def _number(name: str, value: float | None) -> str:
     if value is None:
         return "–"
     if name in ("samples outside", "near a mode"):
-        return f"{100 * value:.0f} %"
+        return f"{100 * value:.0f}\N{NO-BREAK SPACE}%"
     text = f"{value:.0f}" if name == "modes found" else f"{value:.3f}" if abs(value) < 1e4 else f"{value:.3g}"
     return text.replace("-", "−")
 
