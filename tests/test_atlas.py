@@ -193,6 +193,8 @@ def test_pairs_of_different_losses(matrix):
     cell = matrix["minimax", "lsgan"]
     assert cell.verdict == "none" and cell.divergence is None and "negative at u" in cell.why
     assert sp.simplify(cell.second_derivative - (1 - sp.log(gm.u)) / gm.u**2) == 0
+    # gen jumps by softplus(1) - softplus(-1) = 1
+    assert matrix["hinge", "nonsaturating"].markdown == r"decreases $\mathrm{TV}(p, q)$"
     # a sign critic sees nothing but which density is larger
     assert {matrix["hinge", g].divergence.name for g in ("lsgan", "hinge")} == {"total variation"}
 

@@ -15,7 +15,7 @@ import mpmath
 import sympy as sp
 
 from ganmath.theory.divergence import FDivergence, recognise
-from ganmath.theory.expression import c, p, q, to_latex, to_mpmath, u
+from ganmath.theory.expression import c, p, q, softplus, to_latex, to_mpmath, u
 from ganmath.theory.loss import GANLoss
 from ganmath.theory.optimum import (
     Branch,
@@ -403,7 +403,7 @@ class _Work:
         smooth = self.best.join(lambda b: _second_derivative(b.gen, self.best.implicit))
         jumps = []
         for (_, end, left), (_, _, right) in itertools.pairwise(g):
-            jump = tidy((right - left).subs(u, end))
+            jump = _mirrored(tidy((right - left).subs(u, end)))
             if jump != 0:
                 jumps.append((end, tidy(-jump / end)))
         second = smooth + sum(w * sp.DiracDelta(u - at) for at, w in jumps)
@@ -526,6 +526,14 @@ class _Work:
 
 
 # --- signs and integrals -------------------------------------------------------------------------
+
+
+def _mirrored(constant: sp.Expr) -> sp.Expr:
+    """softplus(-x) = softplus(x) - x at positive numbers x, so that differences of the two cancel."""
+    return constant.replace(
+        lambda e: isinstance(e, softplus) and e.args[0].is_negative,
+        lambda e: softplus(-e.args[0]) + e.args[0],
+    )
 
 
 def _second_derivative(gen: sp.Expr, implicit: bool) -> sp.Expr:

@@ -88,12 +88,12 @@ def _number(expected: Any) -> float:
 
 
 def _body(prompt: str, unit: str | None) -> str:
-    after = f"<span>{html.escape(unit, quote=False)}</span>" if unit else ""
+    after = f" {html.escape(unit, quote=False)}" if unit else ""
     return (
         f'<p class="gm-prompt"><label for="{{id}}-0">{html.escape(prompt, quote=False)}</label></p>\n'
         '<form class="gm-answer" hidden><label for="{id}-0">Your answer:</label>'
-        '<input id="{id}-0" type="text" autocomplete="off" autocapitalize="off" spellcheck="false" '
-        f'aria-describedby="{{id}}-1">{after}<button>Check</button></form>\n'
+        '<span><input id="{id}-0" type="text" autocomplete="off" autocapitalize="off" spellcheck="false" '
+        f'aria-describedby="{{id}}-1">{after}</span><button>Check</button></form>\n'
         '<p id="{id}-1" class="gm-verdict" role="status"></p>\n'
         '<p class="gm-still">To check your number where the page’s script does not run: run this cell in '
         "Python, name its result, and call <code>.check(number)</code> on it.</p>"
