@@ -101,6 +101,39 @@ def test_the_practical_step_follows_another_divergence(row, followed, scale):
     assert (d.generator_divergence.name, d.generator_divergence.scale) == (followed, scale)
 
 
+def test_the_practical_step_of_order_alpha_follows_order_alpha_minus_one():
+    """f'' = u^(alpha - 2), so f_G'' = u^(alpha - 3); and E_q gen is 2 - alpha times that divergence."""
+    d = gm.derive(gm.losses["fgan-alpha"])
+    (order,) = (parameter.symbol for parameter in d.loss.parameters)
+    assert d.optimal_critic == sp.log(u)  # for every order
+    for at, divergence in ((order, d.critic_divergence), (order - 1, d.generator_divergence)):
+        assert (divergence.name, divergence.scale, divergence.parameters) == ("alpha", 1, (("alpha", at),))
+    assert sp.simplify(d.generator_value.divergence.scale - (2 - order)) == 0
+    assert d.generator_second_derivative == u ** (order - 3)
+
+
+@pytest.mark.parametrize(
+    ("order", "measured", "followed"),
+    [
+        (2, ("Pearson chi-squared", half), ("Kullback-Leibler", 1)),
+        (half, ("squared Hellinger", 4), ("alpha", 1)),
+        (-1, ("Neyman chi-squared", half), ("alpha", 1)),
+        (sp.Rational(3, 2), ("alpha", 1), ("squared Hellinger", 4)),
+        (sp.Rational(3, 4), ("alpha", 1), ("alpha", 1)),
+    ],
+)
+def test_named_orders_of_the_alpha_family(order, measured, followed):
+    d = gm.derive(gm.losses["fgan-alpha"](alpha=order))
+    assert (d.critic_divergence.name, d.critic_divergence.scale) == measured
+    assert (d.generator_divergence.name, d.generator_divergence.scale) == followed
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_orders_at_which_the_alpha_loss_is_a_limit_are_refused(order):
+    with pytest.raises(ValueError, match=r"out of range: alpha.*fgan-kl.*needs Ne\(alpha, 0\)"):
+        gm.losses["fgan-alpha"](alpha=order)
+
+
 def test_the_zero_sum_step_follows_the_divergence_itself():
     d = gm.derive(fgan("kl", c, zero_sum=True))
     assert (d.generator_divergence.name, d.generator_divergence.scale) == ("Kullback-Leibler", 1)

@@ -11,6 +11,7 @@ _s = sp.Symbol("s", real=True)
 _half = sp.Rational(1, 2)
 _margin, _alpha = sp.symbols("m alpha", positive=True)
 _weight, _anchor = sp.symbols("lambda a", positive=True)
+_order = sp.Symbol("alpha", real=True)
 
 _line = (-sp.oo, sp.oo)
 
@@ -208,6 +209,24 @@ losses: Named = Named(
                     ),
                     ("total-variation", "total variation", c, c, (-_half, _half)),
                 )
+            ),
+            GANLoss(  # T = f'(e^C), so that C* = log u for every order
+                "fgan-alpha",
+                real=-(sp.exp((_order - 1) * c) - 1) / (_order - 1),
+                fake=(sp.exp(_order * c) - 1) / _order,
+                gen=-(sp.exp((_order - 1) * c) - 1) / (_order - 1),
+                parameters=(
+                    Parameter(
+                        "alpha",
+                        _order,
+                        sp.Rational(3, 4),
+                        "alpha, the order (fgan-kl is the limit at 1, fgan-reverse-kl at 0),",
+                        sp.Ne(_order, 0) & sp.Ne(_order, 1),
+                    ),
+                ),
+                title="f-GAN: α-divergence",
+                citation="nowozin2016",
+                year=2016,
             ),
         )
     },

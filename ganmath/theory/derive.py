@@ -13,8 +13,9 @@ from functools import cached_property, lru_cache
 
 import mpmath
 import sympy as sp
+from sympy.core.function import PoleError
 
-from ganmath.theory.divergence import FDivergence, recognise
+from ganmath.theory.divergence import FDivergence, divergences, recognise
 from ganmath.theory.expression import c, p, q, softplus, to_latex, to_mpmath, u
 from ganmath.theory.loss import GANLoss
 from ganmath.theory.optimum import (
@@ -456,7 +457,9 @@ class _Work:
         if smooth == 0:
             f = kinks
         else:
-            closed = None if smooth.has(ImplicitCritic, sp.Piecewise) else _twice_integrated(smooth)
+            closed = None
+            if not smooth.has(ImplicitCritic, sp.Piecewise):
+                closed = _of_a_power(smooth) or _twice_integrated(smooth)
             if closed is None:
                 s = sp.Dummy("s", positive=True)
                 closed = sp.Integral((u - s) * smooth.subs(u, s), (s, 1, u))
@@ -498,12 +501,12 @@ class _Work:
         slopes = [b.gen_slope for b in self.best.branches]
         if self.best.implicit:
             return None
-        slope = self.best.join(lambda b: tidy(b.gen_slope))
+        slope = self.best.join(lambda b: tidy(_powers(b.gen_slope)))
         at_zero = self._end_of(tidy(slopes[0]), sp.S.Zero)
         at_infinity = self._end_of(tidy(slopes[-1]), sp.oo)
         try:
-            leading = tidy(slopes[0]).as_leading_term(u)
-        except (ValueError, NotImplementedError, TypeError):
+            leading = tidy(_powers(slopes[0])).as_leading_term(u)
+        except (ValueError, NotImplementedError, TypeError, PoleError):
             leading = at_zero
         found = Saturation(slope, at_zero, at_infinity, leading)
         word = "saturates" if found else "does not saturate"
@@ -538,7 +541,12 @@ def _mirrored(constant: sp.Expr) -> sp.Expr:
 
 def _second_derivative(gen: sp.Expr, implicit: bool) -> sp.Expr:
     derivative = -gen.diff(u) / u
-    return derivative if implicit else sp.factor(tidy(derivative))
+    return derivative if implicit else sp.factor(tidy(_powers(derivative)))
+
+
+def _powers(expr: sp.Expr) -> sp.Expr:
+    """e^(k log x) written as x^k, where k is a symbol (numbers do so by themselves)."""
+    return expr.replace(lambda e: isinstance(e, sp.exp) and e.has(sp.log), lambda e: e.rewrite(sp.Pow))
 
 
 def _grid(implicit: bool = False) -> list[mpmath.mpf]:
@@ -624,6 +632,15 @@ def _normalise(f: sp.Expr) -> sp.Expr:
         return f
     slope = tidy(f.diff(u).subs(u, 1))
     return tidy(f - slope * (u - 1)) if slope.is_finite else tidy(f)
+
+
+def _of_a_power(second: sp.Expr) -> sp.Expr | None:
+    """f of the alpha family where its second derivative is k u^n, 2 n no integer; None elsewhere."""
+    weight, power = second.as_independent(u, as_Add=False)
+    base, exponent = power.as_base_exp()
+    if base != u or (2 * exponent).is_integer:
+        return None
+    return weight * divergences["alpha"](exponent + 2).f
 
 
 def _twice_integrated(second: sp.Expr) -> sp.Expr | None:
