@@ -16,6 +16,8 @@ _homes = {
     "ganmath.theory.fgan": ["fgan"],
     "ganmath.theory.atlas": ["atlas"],
     "ganmath.theory.pairs": ["pair_matrix"],
+    "ganmath.theory.proper": ["is_proper"],
+    "ganmath.theory.labels": ["smooth_labels", "flip_labels"],
     "ganmath.theory.divergence": ["divergences", "FDivergence", "Normal", "Uniform", "PointMass"],
     "ganmath.theory.oracle": ["verify", "VerificationError"],
     "ganmath.theory.equations": ["equation"],

@@ -213,3 +213,9 @@ def test_javascript_names_helpers_and_parameters():
 def test_latex_shows_both_objectives():
     text = gm.losses["minimax"].latex()
     assert r"\mathbb{E}_{p}" in text and r"\operatorname{softplus}" in text and "L_G" in text
+
+
+def test_decimal_fractions_are_taken_as_written():
+    loss = GANLoss("weighted", real=0.95 * softplus(-c), fake=softplus(c), gen=-softplus(c))
+    assert loss.real == sp.Rational(19, 20) * softplus(-c)
+    assert gm.derive(loss).check("critic_divergence").startswith("proved")

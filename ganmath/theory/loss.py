@@ -26,13 +26,18 @@ class Parameter:
 
     def holds(self, values: Mapping[sp.Symbol, sp.Expr]) -> bool:
         """Whether the values of all parameters allow this one; sympy drops x > 0 where x is positive."""
-        wrong_sign = self.symbol.is_positive and sp.sympify(values[self.symbol]).is_nonpositive
+        value = sp.sympify(values[self.symbol])
+        wrong_sign = (self.symbol.is_positive and value.is_nonpositive) or (
+            self.symbol.is_nonnegative and value.is_negative
+        )
         return not wrong_sign and self.condition.subs(values) != sp.false
 
     @property
     def needs(self) -> str:
-        """The condition in words that sympy reads."""
-        return sp.sstr(sp.Gt(sp.Symbol(str(self.symbol)), 0) if self.condition == sp.true else self.condition)
+        """The condition in words that sympy reads, with the symbol's own sign."""
+        bare = sp.Symbol(str(self.symbol))
+        sign = [bare > 0] if self.symbol.is_positive else [bare >= 0] if self.symbol.is_nonnegative else []
+        return " and ".join(sp.sstr(part) for part in (*sign, self.condition) if part != sp.true)
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class GANLoss:
         for part in ("real", "fake", "gen", "gen_real", "link"):
             if getattr(self, part) is None:
                 continue
-            expr = stabilise(getattr(self, part))
+            expr = stabilise(_decimals(getattr(self, part)))
             if not isinstance(expr, sp.Expr):
                 raise TypeError(f"{self.name}: {part} must be a sympy expression in ganmath.c")
             if stray := expr.free_symbols - known:
@@ -232,6 +237,13 @@ class GANLoss:
 def exact(value: Any) -> sp.Expr:
     """A number as sympy means it: 0.1 becomes 1/10, not its binary neighbour."""
     return sp.nsimplify(value, rational=True) if isinstance(value, float) else sp.sympify(value)
+
+
+def _decimals(expr: Any) -> Any:
+    """0.95 as 19/20: binary neighbours of decimal fractions would keep sympy from proving anything."""
+    if not isinstance(expr, sp.Basic):
+        return expr
+    return expr.xreplace({x: exact(float(x)) for x in expr.atoms(sp.Float)})
 
 
 def _expectation(measure: str, term: sp.Expr) -> str:
