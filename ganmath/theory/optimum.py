@@ -127,7 +127,7 @@ def _is_reversed(terms: dict, domain: tuple[Any, Any], defaults: dict, label: st
     up = down = None
     for low, high in _pieces(terms, domain, defaults):
         real, fake = (_smooth(terms[t], (low, high), defaults).diff(c) for t in ("real", "fake"))
-        for x in _samples(low, high, defaults):
+        for x in _telling((real, fake), (low, high), defaults):
             slopes = _number(real, x, defaults), _number(fake, x, defaults)
             if slopes[0] < 0 < slopes[1]:
                 up = x
@@ -290,7 +290,7 @@ def _check_increasing(
     slopes: tuple[Any, Any], piece: tuple[Any, Any], defaults: dict, before: mpmath.mpf, label: str
 ) -> mpmath.mpf:
     """Second-order condition on a piece: rho must not decrease. Returns rho at the piece's end."""
-    for x in _samples(*piece, defaults):
+    for x in _telling(slopes, piece, defaults):
         rho = _rho(slopes, x, defaults)
         if rho < before * (1 - mpmath.mpf(10) ** -20):
             raise NoOptimalCritic(
@@ -543,6 +543,33 @@ def _unsquash(t: Any, low: mpmath.mpf, high: mpmath.mpf) -> mpmath.mpf:
 def _samples(low: sp.Expr, high: sp.Expr, defaults: dict) -> list[mpmath.mpf]:
     ends = [_number(end, 0, defaults) for end in (low, high)]
     return [_unsquash(mpmath.mpf(i) / 64, *ends) for i in range(2, 63)]
+
+
+def _telling(slopes: tuple[Any, Any], piece: tuple[Any, Any], defaults: dict) -> list[mpmath.mpf]:
+    """The samples, and a point in each interval between two zeros of the slopes, however narrow."""
+    samples = _samples(*piece, defaults)
+    zeros: list[mpmath.mpf] = []
+    for slope in slopes:
+        signs = [mpmath.sign(_number(slope, x, defaults)) for x in samples]
+        for left, right, before, after in zip(samples, samples[1:], signs, signs[1:], strict=False):
+            if after == 0:
+                zeros.append(right)
+            if before * after < 0:
+                zeros.append(_zero(slope, left, right, before, defaults))
+    zeros.sort()
+    return sorted([*samples, *((a + b) / 2 for a, b in itertools.pairwise(zeros) if a < b)])
+
+
+def _zero(
+    slope: sp.Expr, left: mpmath.mpf, right: mpmath.mpf, sign: mpmath.mpf, defaults: dict
+) -> mpmath.mpf:
+    for _ in range(60):
+        middle = (left + right) / 2
+        if mpmath.sign(_number(slope, middle, defaults)) == sign:
+            left = middle
+        else:
+            right = middle
+    return (left + right) / 2
 
 
 def _less(a: Any, b: Any, defaults: dict) -> bool:
