@@ -85,7 +85,7 @@ losses: Named = Named(
                 title="Least-squares GAN",
                 citation="mao2017",
                 year=2017,
-                chapter="optimal-discriminator",
+                chapter="lsgan",
             ),
             GANLoss(
                 "hinge",
