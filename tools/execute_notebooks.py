@@ -1,12 +1,17 @@
 """Execute chapters in place and store their outputs, the same bytes wherever it is run twice.
 
-usage: python tools/execute_notebooks.py [--time-only] [book/minimax.ipynb ...]  (default: every chapter)
+usage: python tools/execute_notebooks.py [--time-only | --keep-measured] [book/minimax.ipynb ...]
+
+Without names, every chapter.
 
 The scale is GANMATH_SCALE, else what the machine allows. The seconds that each chapter took go into
 book/records/chapter-times.json, by chapter and scale, with device and versions; --time-only writes
 nothing else:
 
     GANMATH_SCALE=smoke OMP_NUM_THREADS=1 python tools/execute_notebooks.py --time-only
+
+--keep-measured renews what does not depend on the scale and keeps the rest: after a change of the theory
+or the widgets, at smoke scale, nothing needs to be trained again.
 
 Kernels start in book/. Nothing that belongs to the machine is stored: no times of execution, no
 folder names, no memory addresses, no kernel version, no progress bars and other widgets (dead on a
@@ -103,6 +108,23 @@ def execute(path: Path) -> NotebookNode:
     return notebook
 
 
+def with_measured(executed: NotebookNode, stored: NotebookNode) -> NotebookNode:
+    """The executed chapter with the stored outputs of the cells that measure.
+
+    Those are the cells tagged nbval-ignore-output, save slider figures and answer fields, which hold
+    no measurement. ValueError where the two differ in their code.
+    """
+    for cell, old in zip(executed["cells"], stored["cells"], strict=True):
+        if cell["source"] != old["source"]:
+            raise ValueError(f"cell {old.get('id')} has changed")
+        if cell["cell_type"] != "code" or "nbval-ignore-output" not in cell["metadata"].get("tags", []):
+            continue
+        shown = "".join(str(output.get("data", {})) for output in old["outputs"])
+        if not re.search("gm-slider|gm-answer", shown):
+            cell["outputs"] = old["outputs"]
+    return executed
+
+
 def store(notebook: NotebookNode, path: Path) -> None:
     """Replace a chapter by its executed copy."""
     text = nbformat.writes(clean(notebook))
@@ -128,6 +150,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("chapters", nargs="*", type=Path, help="default: every chapter")
     parser.add_argument("--time-only", action="store_true", help="record the time, store no outputs")
+    parser.add_argument("--keep-measured", action="store_true", help="renew what no scale changes")
     arguments = parser.parse_args()
     chapters = [path.resolve() for path in arguments.chapters] or sorted(BOOK.glob("*.ipynb"))
     missing = [path for path in chapters if not path.is_file()]
@@ -136,6 +159,7 @@ def main() -> int:
         return 2
     failed = 0
     for path in chapters:
+        stored = nbformat.read(path, as_version=4)
         start = time.perf_counter()
         try:
             notebook = execute(path)
@@ -144,9 +168,12 @@ def main() -> int:
             print(f"{path.name}: failed, left as it was\n{error}", file=sys.stderr)
             continue
         seconds = time.perf_counter() - start
-        record_time(path.stem, seconds)
-        if not arguments.time_only:
-            store(notebook, path)
+        if arguments.keep_measured:
+            store(with_measured(notebook, stored), path)
+        else:
+            record_time(path.stem, seconds)
+            if not arguments.time_only:
+                store(notebook, path)
         print(f"{path.name}: executed in {seconds:.0f} s at scale {scale()}", flush=True)
     return failed > 0
 
