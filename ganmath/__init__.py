@@ -12,6 +12,7 @@ _homes = {
     "ganmath.theory.expression": ["c", "u", "p", "q", "softplus", "sigmoid", "log_sigmoid", "relu"],
     "ganmath.theory.loss": ["GANLoss", "Parameter"],
     "ganmath.theory.catalogue": ["losses"],
+    "ganmath.theory.relativistic": ["relativistic"],
     "ganmath.theory.derive": ["derive", "Derivation", "NoOptimalCritic"],
     "ganmath.theory.fgan": ["fgan"],
     "ganmath.theory.atlas": ["atlas"],

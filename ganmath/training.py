@@ -693,7 +693,9 @@ _FORMAT = "ganmath-run-1"
 
 def _describe_loss(loss: Any) -> dict[str, str]:
     parts = ("real", "fake", "gen", "gen_real")
-    expressions = {k: str(getattr(loss, k)) for k in parts if hasattr(loss, k)}
+    terms = getattr(loss, "base", loss)  # a relativistic loss is made of another, whose terms it uses
+    expressions = {k: str(getattr(terms, k)) for k in parts if hasattr(terms, k)}
+    expressions |= {"kind": loss.kind} if terms is not loss else {}
     name = getattr(loss, "label", None) or getattr(loss, "name", type(loss).__name__)
     return {"name": str(name)} | expressions
 

@@ -1,8 +1,11 @@
 """Known faults of published code and texts, each written down here, and what tells ours apart from it."""
 
+import math
+
 import pytest
 import sympy as sp
 import torch
+from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 import ganmath as gm
 from ganmath.theory.labels import smooth_labels
@@ -74,3 +77,59 @@ def test_hinge_code_under_a_wasserstein_formula():
     assert gm.derive(hinge).critic_divergence.name == "total variation"
     with pytest.raises(gm.NoOptimalCritic):  # without a bound on f the printed objective has no optimum
         gm.derive(gm.GANLoss("printed", real=-gm.c, fake=gm.c, gen=-gm.c))
+
+
+# --- relativistic losses ---------------------------------------------------------------------------
+
+
+def _logits(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    rng = torch.Generator().manual_seed(seed)
+    return tuple(torch.randn(64, generator=rng, dtype=torch.float64) + shift for shift in (0.5, -0.5))
+
+
+def test_pytorch_gan_overwrites_its_relativistic_generator_loss() -> None:
+    """PyTorch-GAN #52: the line after the relativistic g_loss replaces it by the plain one."""
+    real, fake = _logits()
+    valid = torch.ones_like(fake)
+    g_loss = bce(fake - real.mean(), valid)  # what the page is about
+    g_loss = bce(fake, valid)  # and the line after it
+    assert torch.allclose(g_loss, gm.losses["nonsaturating"].generator_loss(fake))
+    for kind in ("paired", "average"):
+        assert abs(g_loss - gm.relativistic("nonsaturating", kind).generator_loss(fake, real)) > 0.1
+
+
+def test_hypergan_compares_real_outputs_with_themselves() -> None:
+    """HyperGAN's rgan loss uses d_real - d_real: a constant, with no gradient for anyone."""
+    real, fake = (x.requires_grad_() for x in _logits())
+    wrong = bce(real - real, torch.ones_like(real))
+    right = gm.relativistic("nonsaturating").critic_loss(real, fake)
+    slopes = torch.autograd.grad(wrong, (real, fake), allow_unused=True)
+    assert wrong.item() == pytest.approx(math.log(2))
+    assert slopes[0].abs().max() == 0
+    assert slopes[1] is None
+    assert min(x.abs().min() for x in torch.autograd.grad(right, (real, fake))) > 0
+
+
+def test_rasgan_of_the_first_runs_gives_every_fake_the_same_push() -> None:
+    """AlexiaJM/RelativisticGAN #2: both terms compared reals with the mean of the fakes, none the fakes.
+
+    Fakes then enter through their mean alone, and the generator is told nothing of which of them is bad.
+    """
+    real, fake = (x.requires_grad_() for x in _logits())
+    ones, zeros = torch.ones_like(real), torch.zeros_like(real)
+    faulty = (bce(real - fake.mean(), zeros) + bce(fake.mean() - real, ones)) / 2
+    right = gm.relativistic("nonsaturating", "average").generator_loss(fake, real)
+    paper = (bce(real - fake.mean(), zeros) + bce(fake - real.mean(), ones)) / 2
+    (pushed,), (felt,) = (torch.autograd.grad(loss, fake) for loss in (faulty, right))
+    assert torch.allclose(right, paper)
+    assert pushed.std() < 1e-12
+    assert felt.std() > 0.1 * felt.abs().mean()
+
+
+def test_naive_logarithm_saturates_where_the_logits_do_not() -> None:
+    """mimicry's non-saturating loss, -log(sigmoid(l) + 1e-8): no gradient on samples rejected for sure."""
+    logit = torch.tensor([-30.0], dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(-torch.log(torch.sigmoid(logit) + 1e-8).mean(), logit)
+    (exact,) = torch.autograd.grad(gm.losses["nonsaturating"].generator_loss(logit), logit)
+    assert abs(slope.item()) < 1e-4
+    assert exact.item() == pytest.approx(-1)

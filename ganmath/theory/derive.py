@@ -7,7 +7,7 @@ its step with the critic frozen, and where its loss alone would send q, the crit
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
@@ -142,13 +142,18 @@ class Derivation:
         return min(weakest, default=None)
 
     def _repr_markdown_(self) -> str:
-        lines = [f"**Derivation: {self.loss.title or self.loss.label}**"]
-        for number, step in enumerate(self.steps, 1):
-            inside = " " * len(f"{number}. ")  # Markdown's indent of what belongs to the item
-            lines += ["", f"{number}. {step.title} *({step.check})*", ""]
-            lines += [f"{inside}{line}" for line in ("$$", step.latex, "$$")]
-            lines += ["", f"{inside}{step.remark}"] if step.remark else []
-        return "\n".join(lines)
+        return steps_markdown(self.loss.title or self.loss.label, self.steps)
+
+
+def steps_markdown(title: str, steps: Sequence[Step]) -> str:
+    """A derivation's steps as a numbered list in Markdown."""
+    lines = [f"**Derivation: {title}**"]
+    for number, step in enumerate(steps, 1):
+        inside = " " * len(f"{number}. ")  # Markdown's indent of what belongs to the item
+        lines += ["", f"{number}. {step.title} *({step.check})*", ""]
+        lines += [f"{inside}{line}" for line in ("$$", step.latex, "$$")]
+        lines += ["", f"{inside}{step.remark}"] if step.remark else []
+    return "\n".join(lines)
 
 
 @lru_cache(maxsize=512)
@@ -156,9 +161,12 @@ class Derivation:
 def derive(loss: GANLoss) -> Derivation:
     """Derive the optimal critic, the divergence and the three readings of the generator's loss.
 
-    Parameters: loss, any pointwise GANLoss; symbols left as parameters stay symbols.
+    Parameters: loss, any pointwise GANLoss; symbols left as parameters stay symbols. Or a loss of
+    `relativistic`, for which a RelativisticDerivation is returned.
     Returns: Derivation. Raises NoOptimalCritic, which names the condition that fails and where.
     """
+    if not isinstance(loss, GANLoss):  # it is no pointwise loss, and knows what follows from it
+        return loss.derivation()
     best = optimum(loss)
     return _Work(loss, best).derivation()
 

@@ -187,15 +187,7 @@ class GANLoss:
         return value + self._torch("gen_real", c_real).mean()
 
     def _torch(self, part: str, outputs: Any) -> Any:
-        import torch
-
-        if not torch.is_tensor(outputs) or not outputs.is_floating_point():
-            kind = getattr(outputs, "dtype", type(outputs).__name__)
-            raise TypeError(f"{self.name}: critic outputs must be floating torch tensors, got {kind}")
-        if outputs.numel() == 0:
-            raise ValueError(f"{self.name}: an empty batch has no mean; pass at least one critic output")
-        if outputs.dtype in (torch.float16, torch.bfloat16):
-            outputs = outputs.float()
+        outputs = checked_outputs(self.name, outputs)
         defaults = {x.symbol: x.default for x in self.parameters}
         return to_torch(getattr(self, part).subs(defaults), (c,))(outputs)
 
@@ -232,6 +224,18 @@ class GANLoss:
         ]
         defaults = ", ".join(f"{x.keyword}: {float(x.default)}" for x in self.parameters)
         return "{ " + f"parameters: {{ {defaults} }}, " + ", ".join(lines) + " }"
+
+
+def checked_outputs(name: str, outputs: Any) -> Any:
+    """Critic outputs as a floating tensor, half precision raised to float32; TypeError or ValueError."""
+    import torch
+
+    if not torch.is_tensor(outputs) or not outputs.is_floating_point():
+        kind = getattr(outputs, "dtype", type(outputs).__name__)
+        raise TypeError(f"{name}: critic outputs must be floating torch tensors, got {kind}")
+    if outputs.numel() == 0:
+        raise ValueError(f"{name}: an empty batch has no mean; pass at least one critic output")
+    return outputs.float() if outputs.dtype in (torch.float16, torch.bfloat16) else outputs
 
 
 def exact(value: Any) -> sp.Expr:

@@ -205,6 +205,8 @@ def verify(
     slope of its loss in the critic's output, on which saturation rests. Not compared: the equilibrium
     reading.
     """
+    if not isinstance(loss, GANLoss):  # a loss of `relativistic`, which has its own search
+        return loss.verification(derivation=derivation, n=n, seed=seed, tolerance=tolerance)
     if derivation is None:
         from ganmath.theory.derive import derive
 

@@ -421,6 +421,8 @@ def _against_optimum(
     from ganmath.theory.expression import to_numpy, u
 
     loss = loss.at_defaults()
+    if not hasattr(loss, "real"):  # a relativistic loss is no integral over single points
+        return {}, None
     real, fake = to_numpy(loss.real), to_numpy(loss.fake)
     with np.errstate(all="ignore"):  # a critic that has diverged: its loss is missing
         learned = _integral(p * real(critic) + q * fake(critic), x)
@@ -530,6 +532,8 @@ def _neutral(loss: Any) -> float:
     from ganmath.theory.derive import NoOptimalCritic, derive
     from ganmath.theory.expression import to_numpy, u
 
+    if not hasattr(loss, "real"):  # relativistic: any constant may be added to the critic
+        return 0.0
     try:
         value = float(to_numpy(derive(loss.at_defaults()).optimal_critic, (u,))(1.0))
     except NoOptimalCritic:
