@@ -9,7 +9,7 @@ from ganmath.theory.loss import GANLoss, Parameter
 _a, _b, _c = sp.symbols("a b c", real=True)
 _s = sp.Symbol("s", real=True)
 _half = sp.Rational(1, 2)
-_margin, _alpha = sp.symbols("m alpha", positive=True)
+_margin, _alpha, _power = sp.symbols("m alpha k", positive=True)
 _weight, _anchor = sp.symbols("lambda a", positive=True)
 _order = sp.Symbol("alpha", real=True)
 
@@ -143,6 +143,24 @@ losses: Named = Named(
                 ),
                 title="α-GAN (α-loss)",
                 citation="kurri2021",
+                year=2021,
+            ),
+            # in the paper's letters: alpha = a, beta = b, gamma = c; its versions (a, b, c) are
+            # (0.6, 0.4, 0.5), (1, 0, 0.5) and (0, 1, 1)
+            GANLoss(
+                "lkgan",
+                real=(c - _b) ** 2,
+                fake=(c - _a) ** 2,
+                gen=sp.Abs(c - _c) ** _power,
+                link=(c - _a) / (_b - _a),
+                parameters=(
+                    *_lsgan_labels,
+                    Parameter(
+                        "k", _power, sp.S(3), "k, the order of the generator's loss,", _power >= 1
+                    ),
+                ),
+                title="LkGAN (generator of order k)",
+                citation="bhatia2021",
                 year=2021,
             ),
             GANLoss(

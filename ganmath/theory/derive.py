@@ -530,6 +530,8 @@ class _Work:
 
     def _end_of(self, slope: sp.Expr, to: sp.Expr) -> sp.Expr:
         """A limit in u; at the default parameters where it depends on their values."""
+        if slope.has(sp.Abs):  # sympy's limits of |x|^k with a symbol in x are not to be relied on
+            slope = tidy(slope.subs(self.defaults))
         try:
             return limit(slope, u, to)
         except NotImplementedError:

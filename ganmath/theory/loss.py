@@ -219,7 +219,7 @@ class GANLoss:
         terms = {"real": self.real, "fake": self.fake, "gen": self.gen, "genReal": self.gen_real}
         lines = [f"{name}: (C, k) => {to_javascript(e.subs(names))}" for name, e in terms.items()]
         lines += [
-            f"d{name[0].upper()}{name[1:]}: (C, k) => {to_javascript(sp.diff(e, c).doit().subs(names))}"
+            f"d{name[0].upper()}{name[1:]}: (C, k) => {to_javascript(_slope(e).subs(names))}"
             for name, e in terms.items()
         ]
         defaults = ", ".join(f"{x.keyword}: {float(x.default)}" for x in self.parameters)
@@ -248,6 +248,12 @@ def _decimals(expr: Any) -> Any:
     if not isinstance(expr, sp.Basic):
         return expr
     return expr.xreplace({x: exact(float(x)) for x in expr.atoms(sp.Float)})
+
+
+def _slope(term: sp.Expr) -> sp.Expr:
+    """d term / dC; |x|^k / |x| as one power, which has a value at x = 0 for k >= 1."""
+    slope = sp.diff(term, c).doit()
+    return sp.powsimp(slope) if slope.has(sp.Abs) else slope
 
 
 def _expectation(measure: str, term: sp.Expr) -> str:

@@ -20,6 +20,7 @@ from ganmath.theory.expression import as_exponentials, c, log_sigmoid, relu, sig
 from ganmath.theory.loss import GANLoss
 
 _TERMS = ("real", "fake", "gen", "gen_real")
+_KINKED = (relu, sp.Abs, sp.sign, sp.Heaviside, sp.Piecewise, sp.Max, sp.Min)
 _E = sp.Symbol("E", positive=True)
 
 
@@ -152,7 +153,10 @@ def _ascending(terms: dict, domain: tuple[Any, Any], defaults: dict, label: str)
     pieces = _pieces(terms, domain, defaults)
     before: dict[str, Any] = {}
     for low, high in pieces:
-        smooth = {part: _smooth(expr, (low, high), defaults) for part, expr in terms.items()}
+        smooth = {
+            part: _smooth(expr, (low, high), defaults, whole=part.startswith("gen"))
+            for part, expr in terms.items()
+        }
         slopes = smooth["real"].diff(c), smooth["fake"].diff(c)
         if slopes[0] == 0 and slopes[1] == 0:
             raise NoOptimalCritic(
@@ -220,11 +224,17 @@ def _rest(
 
 
 def _pieces(terms: dict, domain: tuple[Any, Any], defaults: dict) -> list[tuple[sp.Expr, sp.Expr]]:
-    """The intervals of C between the kinks of all terms."""
+    """The intervals of C between the kinks of all terms.
+
+    A kink of the generator's terms that moves with a parameter is left out: where it lies among the
+    critic's outputs depends on the parameters, so that `_smooth` keeps the function whole.
+    """
     kinks = set()
-    for expr in terms.values():
-        for atom in expr.atoms(relu, sp.Abs, sp.Max, sp.Min, sp.sign, sp.Heaviside, sp.Piecewise):
+    for part, expr in terms.items():
+        for atom in expr.atoms(*_KINKED):
             for root in _kinks(atom):
+                if part.startswith("gen") and root.free_symbols:
+                    continue
                 value = _number(root, 0, defaults)
                 if _number(domain[0], 0, defaults) < value < _number(domain[1], 0, defaults):
                     kinks.add(root)
@@ -249,14 +259,19 @@ def _kinks(atom: sp.Basic) -> list[sp.Expr]:
     return roots
 
 
-def _smooth(expr: sp.Expr, piece: tuple[Any, Any], defaults: dict) -> sp.Expr:
-    """The expression on one piece, with relu, Abs, Max, Min, sign and Piecewise resolved."""
+def _smooth(expr: sp.Expr, piece: tuple[Any, Any], defaults: dict, whole: bool = False) -> sp.Expr:
+    """The expression on one piece, with relu, Abs, Max, Min, sign and Piecewise resolved.
+
+    whole: leave those alone whose kink moves with a parameter.
+    """
     x = _samples(*piece, defaults)[len(_samples(*piece, defaults)) // 2]
 
     def positive(argument: sp.Expr) -> bool:
         return _number(argument, x, defaults) > 0
 
     def choose(e: sp.Basic) -> sp.Expr:
+        if whole and any(root.free_symbols for root in _kinks(e)):
+            return e
         if isinstance(e, relu):
             return e.args[0] if positive(e.args[0]) else sp.S.Zero
         if isinstance(e, sp.Abs):
@@ -271,8 +286,7 @@ def _smooth(expr: sp.Expr, piece: tuple[Any, Any], defaults: dict) -> sp.Expr:
         pick = max if isinstance(e, sp.Max) else min
         return pick(e.args, key=lambda a: _number(a, x, defaults))
 
-    kinds = (relu, sp.Abs, sp.sign, sp.Heaviside, sp.Piecewise, sp.Max, sp.Min)
-    return sp.sympify(expr).replace(lambda e: isinstance(e, kinds), choose)
+    return sp.sympify(expr).replace(lambda e: isinstance(e, _KINKED), choose)
 
 
 # --- rho = -fake'/real' --------------------------------------------------------------------------
@@ -472,8 +486,16 @@ def tidy(expr: sp.Expr) -> sp.Expr:
     if expr.is_rational_function(*expr.free_symbols):
         forms = [sp.factor(expr), expr, sp.cancel(expr)]
     else:
-        forms = [expr, sp.simplify(expr)]
+        forms = [expr, _real_powers(sp.simplify(expr))]
     return min((_absorb_minus(form) for form in forms), key=sp.count_ops)
+
+
+def _real_powers(expr: sp.Expr) -> sp.Expr:
+    """|x^k| written as |x|^k, where no number is complex on the way."""
+    return expr.replace(
+        lambda e: isinstance(e, sp.Abs) and isinstance(e.args[0], sp.Pow) and e.args[0].exp.is_real,
+        lambda e: sp.Abs(e.args[0].base) ** e.args[0].exp,
+    )
 
 
 def _collect_logs(expr: sp.Expr) -> sp.Expr:

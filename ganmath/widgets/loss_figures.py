@@ -239,7 +239,7 @@ def _divergence_panel(theory: Derivation, controls: Sequence[Slider]) -> Panel:
     title = "f_D, which the critic measures"
     if theory.generator_divergence is not None:
         f = _touching_zero(theory.generator_divergence.f)
-        if sp.simplify(f - functions["f_D"][1]) == 0:
+        if not f.has(sp.Integral) and sp.simplify(f - functions["f_D"][1]) == 0:
             functions = {"f_D = f_G": ("critic", f)}
         else:
             functions["f_G"] = ("generator", f)
