@@ -13,6 +13,7 @@ _homes = {
     "ganmath.theory.loss": ["GANLoss", "Parameter"],
     "ganmath.theory.catalogue": ["losses"],
     "ganmath.theory.relativistic": ["relativistic"],
+    "ganmath.theory.softmax": ["SoftmaxLoss"],
     "ganmath.theory.derive": ["derive", "Derivation", "NoOptimalCritic"],
     "ganmath.theory.fgan": ["fgan"],
     "ganmath.theory.atlas": ["atlas"],

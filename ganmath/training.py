@@ -696,6 +696,8 @@ def _describe_loss(loss: Any) -> dict[str, str]:
     terms = getattr(loss, "base", loss)  # a relativistic loss is made of another, whose terms it uses
     expressions = {k: str(getattr(terms, k)) for k in parts if hasattr(terms, k)}
     expressions |= {"kind": loss.kind} if terms is not loss else {}
+    if str(getattr(terms, "outer", "M")) != "M":
+        expressions["outer"] = str(terms.outer)
     name = getattr(loss, "label", None) or getattr(loss, "name", type(loss).__name__)
     return {"name": str(name)} | expressions
 

@@ -1,12 +1,14 @@
 """Derivations equal known theory, hold for losses never seen before, and refuse what has no optimum."""
 
+import dataclasses
+
 import mpmath
 import pytest
 import sympy as sp
 
 import ganmath as gm
 from ganmath.theory.derive import PROVED, derive
-from ganmath.theory.expression import c, relu, sigmoid, softplus, to_mpmath, u
+from ganmath.theory.expression import c, mean, relu, sigmoid, softplus, to_mpmath, u
 from ganmath.theory.loss import GANLoss
 from ganmath.theory.optimum import NoOptimalCritic, tidy
 
@@ -107,6 +109,77 @@ def test_alpha_loss_measures_the_arimoto_divergence_for_every_alpha():
     assert zero(d.critic_divergence.offset - a / (a - 1) * (2 - 2 ** (1 / a)))
     at_half = derive(gm.losses["alpha"](alpha=half))
     assert (at_half.critic_divergence.name, at_half.critic_divergence.scale) == ("squared Hellinger", 2)
+
+
+@pytest.mark.parametrize("order", [1, 2, sp.Rational(5, 2), 3])
+def test_lkgan_value_with_its_real_term_is_the_pearson_vajda_divergence(order):
+    """With c = (a + b)/2: |c - b|^k int |p - q|^k / (p + q)^(k-1) = 2 |c - b|^k chi^k(p||m)."""
+    loss = gm.losses["lkgan"](a=sp.Rational(3, 5), b=sp.Rational(2, 5), c=sp.Rational(1, 2), k=order)
+    both = dataclasses.replace(loss, gen_real=loss.gen)
+    value = derive(both).generator_value
+    assert value.offset == 0 and value.is_divergence
+    ps, qs = [sp.Rational(k, 10) for k in (1, 2, 7)], [sp.Rational(k, 10) for k in (4, 5, 1)]
+    terms = (abs(a - b) ** order / (a + b) ** (order - 1) for a, b in zip(ps, qs, strict=True))
+    expected = sp.N(sp.Rational(1, 10) ** order * sum(terms), 40)
+    vajda = gm.divergences["pearson-vajda"](order).evaluate(ps, qs)
+    with mpmath.workdps(40):
+        found = value.divergence.evaluate(ps, qs)
+        tenth = mpmath.mpf(str(sp.N(sp.Rational(1, 10) ** order, 40)))
+        assert mpmath.almosteq(found, mpmath.mpf(str(expected)), 1e-35)
+        assert mpmath.almosteq(found, 2 * tenth * vajda, 1e-35)
+    names = {1: "total variation", 2: "Le Cam"}
+    assert value.name == names.get(order, "Pearson-Vajda")
+    gm.verify(both)
+
+
+def test_lkgan_step_at_every_order_and_what_a_label_in_the_middle_does():
+    """c = b: f_G'' = k/(u (1 + u)^(k + 1)); c = (a + b)/2 turns the step round at u = 1."""
+    usual = derive(gm.losses["lkgan"](a=0, b=1, c=1))
+    k = next(x.symbol for x in gm.losses["lkgan"].parameters if x.keyword == "k")
+    assert sp.simplify(usual.generator_second_derivative - k / (u * (1 + u) ** (k + 1))) == 0
+    assert derive(gm.losses["lkgan"](a=0, b=1, c=1, k=2)).generator_second_derivative == sp.sympify(
+        2 * derive(gm.losses["lsgan"](a=0, b=1, c=1)).generator_second_derivative
+    )
+    middle = derive(gm.losses["lkgan"](a=0, b=1, c=0.5))
+    assert middle.generator_divergence is None and "negative at u = 2" in middle.why_not
+    gm.verify(gm.losses["lkgan"])
+
+
+@pytest.mark.parametrize("order", [sp.Rational(1, 2), 2, 3])
+def test_renyi_value_is_an_increasing_function_of_an_f_divergence(order):
+    """L_G at C* is R_a(q||m) - log 2, and with the constant real term 2 JR_a - 2 log 2."""
+    found = derive(gm.losses["renyi"](alpha=order))
+    value = found.generator_value
+    ps, qs = [mpmath.mpf(k) / 10 for k in (1, 2, 7)], [mpmath.mpf(k) / 10 for k in (4, 5, 1)]
+    with mpmath.workdps(40):
+        a = mpmath.mpf(order.p) / order.q if isinstance(order, sp.Rational) else mpmath.mpf(order)
+
+        def renyi(row):
+            powers = (x**a * ((s + t) / 2) ** (1 - a) for x, s, t in zip(row, ps, qs, strict=True))
+            return mpmath.log(mpmath.fsum(powers)) / (a - 1)
+
+        inside = value.offset + sp.Float(value.divergence.evaluate(ps, qs, dps=30), 30)
+        at_optimum = value.outer.subs(mean, inside).evalf(30)
+        assert mpmath.almosteq(mpmath.mpf(str(at_optimum)), renyi(qs) - mpmath.log(2), 1e-14)
+        real = mpmath.log(mpmath.fsum(s * (s / (s + t)) ** (a - 1) for s, t in zip(ps, qs, strict=True)))
+        both = mpmath.mpf(str(at_optimum)) + real / (a - 1)
+        assert mpmath.almosteq(both, renyi(ps) + renyi(qs) - 2 * mpmath.log(2), 1e-14)
+    assert value.is_f_divergence and found.generator_divergence is not None
+    assert "increasing function" in next(x.remark for x in found.steps if x.about == "generator_value")
+    gm.verify(gm.losses["renyi"](alpha=order))
+
+
+def test_renyi_step_tends_to_the_minimax_one():
+    general = derive(gm.losses["renyi"])
+    (parameter,) = gm.losses["renyi"].parameters
+    minimax = derive(gm.losses["minimax"]).generator_second_derivative
+    assert sp.simplify(general.generator_second_derivative.subs(parameter.symbol, 1) - minimax) == 0
+
+
+def test_function_of_the_mean_that_decreases_is_refused():
+    loss = dataclasses.replace(gm.losses["minimax"], name="falling", outer=-mean)
+    with pytest.raises(ValueError, match="falling: outer must increase"):
+        derive(loss)
 
 
 def test_lecam_regularised_wasserstein_critic_measures_le_cam():

@@ -12,6 +12,7 @@ from ganmath.theory.expression import (
     c,
     javascript_helpers,
     log_sigmoid,
+    mean,
     relu,
     sigmoid,
     softplus,
@@ -117,6 +118,36 @@ def test_term_on_real_outputs_is_asked_for_and_added():
         loss.generator_loss(fake)
     expected = torch.nn.functional.softplus(-fake) + torch.nn.functional.softplus(real)
     torch.testing.assert_close(loss.generator_loss(fake, real), expected.mean())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("order", [0.5, 2, 5])
+def test_function_of_a_mean_and_its_gradient_at_any_logit(order, dtype):
+    """log mean (1 - D)^(a-1) / (a-1), its gradient -softmax((a-1) log(1 - D)) D, where no power fits."""
+    tolerance = {torch.float32: 1e-4, torch.bfloat16: 1.0 / 64}[dtype]
+    for values in ([1e4, -1e4, 3.0, 0.0], [1e4, 9e3], [-1e4, -300.0], [40.0, 42.0, -1.0]):
+        logits = torch.tensor(values, dtype=dtype, requires_grad=True)
+        value = gm.losses["renyi"](alpha=order).generator_loss(logits)
+        value.backward()
+        with mpmath.workdps(50):
+            exact = [mpmath.mpf(x) for x in logits.tolist()]
+            a = mpmath.mpf(order)
+            weights = [mpmath.exp((1 - a) * to_mpmath(softplus(c))(x)) for x in exact]
+            true = mpmath.log(mpmath.fsum(weights) / len(weights)) / (a - 1)
+            shares = [w / mpmath.fsum(weights) for w in weights]
+            slopes = [-w * to_mpmath(sigmoid(c))(x) for w, x in zip(shares, exact, strict=True)]
+        assert value.item() == pytest.approx(float(true), rel=tolerance, abs=1e-6)
+        assert logits.grad.tolist() == pytest.approx([float(x) for x in slopes], rel=tolerance, abs=1e-6)
+
+
+def test_any_function_of_the_mean_is_applied_once():
+    loss = GANLoss("root", real=softplus(-c), fake=softplus(c), gen=softplus(-c), outer=sp.sqrt(mean))
+    fake = torch.tensor([0.3, -1.2])
+    torch.testing.assert_close(loss.generator_loss(fake), torch.nn.functional.softplus(-fake).mean().sqrt())
+    assert r"\sqrt{\mathbb{E}_{q}" in loss.latex() and "outer: (M, k) => Math.sqrt(M)" in loss.to_javascript()
+    assert GANLoss.pair(critic="hinge", generator=loss).outer == sp.sqrt(mean)
+    with pytest.raises(ValueError, match=r"outer has the unknown symbol\(s\) \['C'\]"):
+        GANLoss("wrong", real=c, fake=c, gen=c, outer=c**2)
 
 
 def test_pair_takes_each_side_from_its_own_loss():

@@ -18,7 +18,7 @@ import sympy as sp
 import ganmath as gm
 from ganmath.records import save_record
 from ganmath.theory import atlas, pairs
-from ganmath.theory.expression import to_latex
+from ganmath.theory.expression import mean, to_latex
 
 RECORD = Path(__file__).parents[1] / "records" / "atlas.json"
 
@@ -113,5 +113,7 @@ def _key(kind: str, case: tuple[gm.GANLoss, ...]) -> str:
 
 def _expressions(loss: gm.GANLoss) -> str:
     parts = [getattr(loss, name) for name in ("real", "fake", "gen", "gen_real", "link")]
+    if loss.outer != mean:
+        parts.append(loss.outer)
     settings = [(x.keyword, x.symbol, x.default, x.condition) for x in loss.parameters]
     return f"{loss.name}: {sp.srepr([x for x in parts if x is not None])} {loss.domain} {settings}"

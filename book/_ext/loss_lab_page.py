@@ -127,11 +127,10 @@ def critic_entry(one: Any) -> dict[str, Any]:
 def generator_entry(one: Any) -> dict[str, Any]:
     """A generator objective: what of it is not in the terms."""
     parameters = used(one, "gen", "gen_real")
-    second = rf" + \mathbb{{E}}_p\left[{to_latex(one.gen_real)}\right]" if one.needs_real else ""
     return {
         "parameters": controls(parameters),
         "holds": conditions(parameters),
-        "latex": rf"L_G = \mathbb{{E}}_q\left[{to_latex(one.gen)}\right]{second}",
+        "latex": f"L_G = {one.latex_objectives()[1]}",
         "needsReal": one.needs_real,
     }
 
@@ -260,7 +259,7 @@ def catalogue(cache: dict[str, str]) -> str:
             cache[key] = javascript(make(*arguments))
         return Code(cache[key])
 
-    critics, generators = grouped(("real", "fake", "domain")), grouped(("gen", "gen_real"))
+    critics, generators = grouped(("real", "fake", "domain")), grouped(("gen", "gen_real", "outer"))
 
     def head(names: list[str]) -> str:
         terms = "terms: terms[" + json.dumps(names[0]) + "]"

@@ -14,7 +14,7 @@ from ganmath.names import Named
 from ganmath.theory.catalogue import losses
 from ganmath.theory.derive import CHECKED, PROVED, Derivation, NoOptimalCritic, derive
 from ganmath.theory.divergence import FDivergence
-from ganmath.theory.expression import to_latex
+from ganmath.theory.expression import mean, to_latex
 from ganmath.theory.loss import GANLoss
 from ganmath.theory.optimum import ImplicitCritic
 
@@ -199,6 +199,10 @@ def _value(d: Derivation) -> Said:
     value = d.generator_value
     if value is None:
         return None, "", "infinite: no value"
+    if value.outer != mean:
+        inside = rf"{_tex(value.offset)} + {value.divergence.scaled_latex}"
+        verdict = "an increasing function of a divergence" if value.is_divergence else "not a divergence"
+        return value, f"${value.latex(inside)}$", verdict
     offset = "" if value.offset == 0 else _tex(value.offset) + " + "
     if value.f == 0:
         return value, f"${_tex(value.offset)}$", "the same for every q; not a divergence"

@@ -3,8 +3,9 @@
 import sympy as sp
 
 from ganmath.names import Named
-from ganmath.theory.expression import c, log_sigmoid, relu, sigmoid, softplus
+from ganmath.theory.expression import c, log_sigmoid, mean, relu, sigmoid, softplus
 from ganmath.theory.loss import GANLoss, Parameter
+from ganmath.theory.softmax import lifted as lifted_softmax
 
 _a, _b, _c = sp.symbols("a b c", real=True)
 _s = sp.Symbol("s", real=True)
@@ -145,6 +146,29 @@ losses: Named = Named(
                 citation="kurri2021",
                 year=2021,
             ),
+            lifted_softmax,
+            # L_G = log(E_q (1 - D)^(alpha - 1)) / (alpha - 1); gen carries the factor 1/(alpha - 1) so that
+            # outer increases for alpha < 1 too
+            GANLoss(
+                "renyi",
+                real=softplus(-c),
+                fake=softplus(c),
+                gen=sp.exp((_alpha - 1) * log_sigmoid(-c)) / (_alpha - 1),
+                outer=sp.log((_alpha - 1) * mean) / (_alpha - 1),
+                link=sigmoid(c),
+                parameters=(
+                    Parameter(
+                        "alpha",
+                        _alpha,
+                        sp.S(2),
+                        "alpha, the order of the generator's loss (its limit at 1 is the minimax loss),",
+                        (_alpha > 0) & sp.Ne(_alpha, 1),
+                    ),
+                ),
+                title="RényiGAN",
+                citation="bhatia2021",
+                year=2021,
+            ),
             # in the paper's letters: alpha = a, beta = b, gamma = c; its versions (a, b, c) are
             # (0.6, 0.4, 0.5), (1, 0, 0.5) and (0, 1, 1)
             GANLoss(
@@ -155,9 +179,7 @@ losses: Named = Named(
                 link=(c - _a) / (_b - _a),
                 parameters=(
                     *_lsgan_labels,
-                    Parameter(
-                        "k", _power, sp.S(3), "k, the order of the generator's loss,", _power >= 1
-                    ),
+                    Parameter("k", _power, sp.S(3), "k, the order of the generator's loss,", _power >= 1),
                 ),
                 title="LkGAN (generator of order k)",
                 citation="bhatia2021",

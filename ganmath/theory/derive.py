@@ -16,7 +16,7 @@ import sympy as sp
 from sympy.core.function import PoleError
 
 from ganmath.theory.divergence import FDivergence, divergences, recognise
-from ganmath.theory.expression import c, p, q, softplus, to_latex, to_mpmath, u
+from ganmath.theory.expression import c, mean, p, q, softplus, to_latex, to_mpmath, u
 from ganmath.theory.loss import GANLoss
 from ganmath.theory.optimum import (
     Branch,
@@ -66,7 +66,7 @@ class GradientReading:
 
 @dataclass(frozen=True)
 class GeneratorValue:
-    """Value of the generator's loss at the optimal critic, offset + D_f(p || q).
+    """Value of the generator's loss at the optimal critic, outer(offset + D_f(p || q)).
 
     is_divergence: least at p = q and only there; is_f_divergence: f convex as well; counterexample:
     (p, q) on two points where the value is not above that at p = q, or None.
@@ -77,6 +77,7 @@ class GeneratorValue:
     is_f_divergence: bool
     counterexample: tuple[tuple[sp.Expr, sp.Expr], tuple[sp.Expr, sp.Expr]] | None
     check: str
+    outer: sp.Expr = mean
 
     @property
     def f(self) -> sp.Expr:
@@ -90,6 +91,12 @@ class GeneratorValue:
     @property
     def is_divergence(self) -> bool:
         return self.counterexample is None
+
+    def latex(self, inside: str) -> str:
+        """outer of what `inside` is the LaTeX of."""
+        if self.outer == mean:
+            return inside
+        return to_latex(self.outer.subs(mean, sp.Symbol(rf"\left({inside}\right)")))
 
 
 @dataclass(frozen=True)
@@ -380,24 +387,27 @@ class _Work:
         convex = counter is None and verdict == "nonnegative"
         if named != PROVED or (counter is None and not convex):
             how = CHECKED  # a divergence that is not convex rests on the search for a counterexample
-        value = GeneratorValue(divergence, offset, convex, counter, how)
+        value = GeneratorValue(divergence, offset, convex, counter, how, self.loss.outer)
+        if not self.loss.outer.diff(mean).subs({mean: offset, **self.defaults}) > 0:
+            raise ValueError(f"{self.loss.label}: outer must increase with the mean of gen")
         if counter is None:
+            kind = "an f-divergence plus a constant"
+            if self.loss.outer != mean:
+                kind = f"an increasing function of {kind}"
             remark = "Least at p = q and only there" + (
-                ", and f is convex: an f-divergence plus a constant."
-                if convex
-                else ", though f is not convex."
+                f", and f is convex: {kind}." if convex else ", though f is not convex."
             )
         else:
             remark = (
                 rf"Not a divergence: with $p = ({_row(counter[0])})$ and $q = ({_row(counter[1])})$ "
                 "the value is not above the one at p = q."
             )
-        total = r"\mathbb{E}_{q}\left[\mathrm{gen}(C^*)\right]"
+        total = value.latex(r"\mathbb{E}_{q}\left[\mathrm{gen}(C^*)\right]")
         if self.loss.needs_real:
             total += r" + \mathbb{E}_{p}\left[\mathrm{gen}_{\mathrm{real}}(C^*)\right]"
         self.step(
             "Value reading: the generator's loss with the critic re-optimised for every q,",
-            rf"{total} = {_tex(offset)} + {divergence.scaled_latex}",
+            rf"{total} = {value.latex(f'{_tex(offset)} + {divergence.scaled_latex}')}",
             how,
             rf"with $f(u) = {_tex(divergence.f)}$. " + remark,
             "generator_value",
@@ -439,10 +449,16 @@ class _Work:
             title,
             formula,
             how,
-            rf"It is nonnegative: the step follows the divergence ${divergence.scaled_latex}$.",
+            rf"It is nonnegative: the step follows the divergence ${divergence.scaled_latex}$"
+            + ("." if self.loss.outer == mean else rf", times the positive number ${self._rate()}$."),
             ABOUT_GRADIENT,
         )
         return GradientReading(second, divergence, None, how)
+
+    def _rate(self) -> str:
+        """LaTeX of outer' at the mean of gen, by which every step of the generator is multiplied."""
+        inside = sp.Symbol(r"\mathbb{E}_{q}\left[\mathrm{gen}(C^*)\right]")
+        return _tex(tidy(self.loss.outer.diff(mean)).subs(mean, inside))
 
     def _envelope(self, jumps: list) -> tuple[FDivergence, str] | None:
         """f_D itself where the game is zero-sum: the step follows what the critic measures.
@@ -495,8 +511,10 @@ class _Work:
             lowest = mpmath.nstr(grid[values.index(min(values))], 3)
             where = f"the points where p/q is near {lowest}"
         statement = f"a point mass on {where}; at p = q every q"
+        linear = "linear" if self.loss.outer == mean else "an increasing function of one that is linear"
         self.step(
-            "Equilibrium reading: with the critic frozen the loss is linear in q, and its own minimiser is",
+            f"Equilibrium reading: with the critic frozen the loss is {linear} in q, and its own minimiser "
+            "is",
             r"\arg\min_q\ \mathbb{E}_{q}\left[\mathrm{gen}(C^*)\right] = "
             r"\left\{ q : q \text{ lives on } \arg\min_x\, \mathrm{gen}(C^*(x)) \right\}",
             self.falls,

@@ -56,6 +56,7 @@ __all__ = [
     "PointMass",
     "Recognition",
     "Uniform",
+    "VajdaFamily",
     "Wasserstein",
     "divergences",
     "evaluator",
@@ -523,6 +524,33 @@ class ArimotoFamily:
         )
 
 
+@dataclass(frozen=True)
+class VajdaFamily:
+    r"""Pearson-Vajda divergences of order k from the mixture; calling it with k gives the FDivergence.
+
+    chi^k(p||m) = int |p - m|^k / m^(k-1), so that f(u) = |u - 1|^k / (u + 1)^(k-1) / 2, k >= 1
+    (ValueError otherwise): symmetric, at most 1. k = 1 is total variation, k = 2 half of Le Cam.
+    Source: as the value of LkGAN's generator, Bhatia et al. 2021.
+    """
+
+    name: str = "Pearson-Vajda"
+    latex: str = r"\chi^{k}(p\,\|\,m)"
+    citation: str = "bhatia2021"
+
+    def __call__(self, k: Any) -> FDivergence:
+        order = exact(k)
+        if order.is_number and not order >= 1:
+            raise ValueError(f"the Pearson-Vajda divergence needs k >= 1, got {order}")
+        return FDivergence(
+            sp.Abs(u - 1) ** order / (u + 1) ** (order - 1) / 2,
+            self.name,
+            rf"\chi^{{{sp.latex(order)}}}(p\,\|\,m)",
+            self.citation,
+            limits=(_half, _half),
+            parameters=(("k", order),),
+        )
+
+
 #: Every named divergence and distance: ``divergences["jensen-shannon"](p, q)`` on arrays of
 #: probabilities, ``.between(Normal(0, 1), Normal(2, 1))`` on densities.
 divergences: Mapping[str, Any] = MappingProxyType(
@@ -532,6 +560,7 @@ divergences: Mapping[str, Any] = MappingProxyType(
             **_named,
             "alpha": AlphaFamily(),
             "arimoto": ArimotoFamily(),
+            "pearson-vajda": VajdaFamily(),
             "wasserstein-1": Wasserstein(1),
             "wasserstein-2": Wasserstein(2),
         },
@@ -577,7 +606,7 @@ def recognise(f: sp.Expr) -> Recognition | None:
             return Recognition(str(named.name), scale, named, True)
         guess = scale if scale is not None else sp.nsimplify(sp.Float(ratio, 40), tolerance=1e-30)
         return Recognition(str(named.name), guess, named, False)
-    return _recognise_alpha(f) or _recognise_arimoto(f)
+    return _recognise_alpha(f) or _recognise_arimoto(f) or _recognise_vajda(f)
 
 
 def _recognise_alpha(f: sp.Expr) -> Recognition | None:
@@ -636,6 +665,28 @@ def _recognise_arimoto(f: sp.Expr) -> Recognition | None:
             scale = sp.nsimplify(sp.Float(ratio, 40), tolerance=1e-30)
         return Recognition(family.name, scale, candidate, proved)
     return None
+
+
+def _recognise_vajda(f: sp.Expr) -> Recognition | None:
+    """k and the scale s from log(f/(u + 1)) = log s + k log(|u - 1|/(u + 1)); f as it is, no affine part."""
+    if f.has(sp.Integral) or not is_fast(f):
+        return None
+    with mpmath.workdps(50):
+        value = _probe(f)
+        at = [x for x in _points() if x != 1]
+        values = [value(x) / (x + 1) for x in at]
+        if not all(mpmath.im(v) == 0 and v > 0 for v in values):
+            return None
+        logs = [(mpmath.log(abs(x - 1) / (x + 1)), mpmath.log(v)) for x, v in zip(at, values, strict=True)]
+        (x0, y0), (x1, y1) = logs[:2]
+        order = (y1 - y0) / (x1 - x0)
+        if order < 1 or any(abs(y - y0 - order * (x - x0)) > mpmath.mpf(10) ** -30 for x, y in logs):
+            return None
+        scale = sp.nsimplify(sp.Float(2 * mpmath.exp(y0 - order * x0), 40), tolerance=1e-30)
+    family: VajdaFamily = divergences["pearson-vajda"]
+    k = sp.nsimplify(sp.Float(order, 30), rational=True, tolerance=1e-20)
+    candidate = family(k)
+    return Recognition(family.name, scale, candidate, _same_up_to_affine(f, scale * candidate.f))
 
 
 def _points() -> Iterator[mpmath.mpf]:

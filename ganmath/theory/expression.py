@@ -20,6 +20,8 @@ from ganmath.theory.javascript import to_javascript as to_javascript
 c = sp.Symbol("C", real=True)
 #: The density ratio u = p/q, a positive symbol.
 u = sp.Symbol("u", positive=True)
+#: The mean of gen(C) over fakes, a real symbol, for losses that are a function of it.
+mean = sp.Symbol("M", real=True)
 #: The data's density at a point, a positive symbol.
 p = sp.Symbol("p", positive=True)
 #: The generator's density at a point, a positive symbol.

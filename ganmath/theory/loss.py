@@ -5,13 +5,14 @@ A discriminator objective and a generator objective are chosen independently: an
 (Jolicoeur-Martineau 2018).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sympy as sp
 
-from ganmath.theory.expression import c, stabilise, to_javascript, to_latex, to_torch
+from ganmath.theory.expression import c, mean, stabilise, to_javascript, to_latex, to_torch
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,14 @@ class GANLoss:
 
     .. math::
         L_D = E_p[\mathrm{real}(C)] + E_q[\mathrm{fake}(C)], \qquad
-        L_G = E_q[\mathrm{gen}(C)] + E_p[\mathrm{gen\_real}(C)]
+        L_G = \mathrm{outer}(E_q[\mathrm{gen}(C)]) + E_p[\mathrm{gen\_real}(C)]
 
     Parameters: real, fake, sympy expressions in ``ganmath.c``, both minimised by the critic; gen,
-    gen_real, minimised by the generator; link, the probability that goes with an output C (sigmoid
-    for logits) or None; domain, the interval of outputs that the critic may take; parameters, the
-    free symbols with their defaults; chapter, the page of the book that treats it. ValueError where an
+    gen_real, minimised by the generator; outer, an increasing function of the mean of gen, written in
+    the real symbol M (``ganmath.theory.expression.mean``), by default the mean itself; link, the
+    probability that goes with an output C (sigmoid for logits) or None; domain, the interval of outputs
+    that the critic may take; parameters, the free symbols with their defaults; chapter, the page of the
+    book that treats it. ValueError where an
     expression has a symbol that is neither ``ganmath.c`` nor a parameter.
     Calling a loss sets parameters: ``losses["lsgan"](a=0, b=1, c=1)``.
     """
@@ -61,6 +64,7 @@ class GANLoss:
     fake: sp.Expr
     gen: sp.Expr
     gen_real: sp.Expr = sp.S.Zero
+    outer: sp.Expr = mean
     link: sp.Expr | None = None
     domain: tuple[sp.Expr, sp.Expr] = (-sp.oo, sp.oo)
     parameters: tuple[Parameter, ...] = ()
@@ -71,8 +75,10 @@ class GANLoss:
     values: tuple[tuple[str, sp.Expr], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        known = {c} | {parameter.symbol for parameter in self.parameters}
-        for part in ("real", "fake", "gen", "gen_real", "link"):
+        settable = {parameter.symbol for parameter in self.parameters}
+        for part in ("real", "fake", "gen", "gen_real", "link", "outer"):
+            known = settable | {mean if part == "outer" else c}
+            variable = "M, the mean of gen" if part == "outer" else "ganmath.c (a real symbol named C)"
             if getattr(self, part) is None:
                 continue
             expr = stabilise(_decimals(getattr(self, part)))
@@ -81,7 +87,7 @@ class GANLoss:
             if stray := expr.free_symbols - known:
                 raise ValueError(
                     f"{self.name}: {part} has the unknown symbol(s) {sorted(map(str, stray))}; write it "
-                    "in ganmath.c (a real symbol named C) and declare others as parameters"
+                    f"in {variable} and declare others as parameters"
                 )
             object.__setattr__(self, part, expr)
         object.__setattr__(self, "domain", tuple(sp.sympify(end) for end in self.domain))
@@ -103,7 +109,7 @@ class GANLoss:
                 raise ValueError(
                     f"{self.name} at {given} is out of range: {parameter.meaning} needs {parameter.needs}"
                 )
-        parts = ("real", "fake", "gen", "gen_real", "link")
+        parts = ("real", "fake", "gen", "gen_real", "link", "outer")
         new = {p: getattr(self, p).subs(chosen) for p in parts if getattr(self, p) is not None}
         return replace(
             self,
@@ -142,6 +148,7 @@ class GANLoss:
             fake=d.fake,
             gen=g.gen,
             gen_real=g.gen_real,
+            outer=g.outer,
             link=d.link,
             domain=d.domain,
             parameters=tuple(x for x in parameters.values() if x.symbol in used),
@@ -179,12 +186,25 @@ class GANLoss:
         Parameters: as `critic_loss`; c_real only where the loss has a term on real outputs
         (`needs_real`), ValueError where it is missing.
         """
-        value = self.generator_loss_per_sample(c_fake).mean()
+        value = self._outer_of_mean(c_fake)
         if not self.needs_real:
             return value
         if c_real is None:
             raise ValueError(f"{self.name}: the generator's loss needs the critic's real outputs too")
         return value + self._torch("gen_real", c_real).mean()
+
+    def _outer_of_mean(self, outputs: Any) -> Any:
+        """outer(mean of gen), a torch scalar; the logarithm of a mean of exponentials by log-sum-exp."""
+        if self.outer == mean:
+            return self._torch("gen", outputs).mean()
+        fixed = self.at_defaults()
+        factor, inside = fixed.gen.as_independent(c, as_Add=False)
+        logarithm = sp.Symbol("l", real=True)
+        if not isinstance(inside, sp.exp):
+            return to_torch(fixed.outer, (mean,))(fixed._torch("gen", outputs).mean())
+        exponents = replace(fixed, gen=inside.args[0])._torch("gen", outputs).flatten()
+        log_mean = exponents.logsumexp(0) - math.log(exponents.numel())
+        return to_torch(fixed.outer.subs(mean, factor * sp.exp(logarithm)), (logarithm,))(log_mean)
 
     def _torch(self, part: str, outputs: Any) -> Any:
         outputs = checked_outputs(self.name, outputs)
@@ -201,7 +221,10 @@ class GANLoss:
     def latex_objectives(self) -> tuple[str, str]:
         """L_D and L_G as LaTeX, each without its name."""
         critic = f"{_expectation('p', self.real)} + {_expectation('q', self.fake)}"
+        factor, inside = self.gen.as_independent(c, as_Add=False)
         generator = _expectation("q", self.gen)
+        if self.outer != mean:  # a constant factor cancels in a logarithm
+            generator = to_latex(self.outer.subs(mean, factor * sp.Symbol(_expectation("q", inside))))
         if self.needs_real:
             generator += f" + {_expectation('p', self.gen_real)}"
         return critic, generator
@@ -212,6 +235,8 @@ class GANLoss:
     def to_javascript(self) -> str:
         """JavaScript object literal with the terms and their derivatives as functions of (C, k).
 
+        outer and dOuter, the function of the mean of gen and its derivative, take (M, k).
+
         k holds the parameters by keyword, `parameters` their defaults; the functions call the helpers
         of `ganmath.theory.expression.javascript_helpers`.
         """
@@ -221,6 +246,10 @@ class GANLoss:
         lines += [
             f"d{name[0].upper()}{name[1:]}: (C, k) => {to_javascript(_slope(e).subs(names))}"
             for name, e in terms.items()
+        ]
+        lines += [
+            f"{name}: (M, k) => {to_javascript(e.subs(names))}"
+            for name, e in (("outer", self.outer), ("dOuter", self.outer.diff(mean)))
         ]
         defaults = ", ".join(f"{x.keyword}: {float(x.default)}" for x in self.parameters)
         return "{ " + f"parameters: {{ {defaults} }}, " + ", ".join(lines) + " }"

@@ -14,7 +14,7 @@ import sympy as sp
 from ganmath.theory.derive import Derivation, NoOptimalCritic, derive
 from ganmath.theory.distributions import Normal
 from ganmath.theory.divergence import FDivergence
-from ganmath.theory.expression import c, p, q, stabilise, to_numpy, u
+from ganmath.theory.expression import c, mean, p, q, stabilise, to_numpy, u
 from ganmath.theory.loss import GANLoss, Parameter
 from ganmath.theory.optimum import ImplicitCritic
 from ganmath.widgets.page import Widget
@@ -307,7 +307,8 @@ def _values(theory: Derivation) -> dict[str, sp.Expr]:
     values["critic’s loss at C*"] = divergence.offset - measured
     value = theory.generator_value
     if value is not None and not theory.loss.needs_real:
-        values["generator’s loss at C*"] = value.offset + _between(value.divergence)
+        inside = value.offset + _between(value.divergence)
+        values["generator’s loss at C*"] = value.outer.subs(mean, inside)
     return values
 
 

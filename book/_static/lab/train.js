@@ -101,17 +101,17 @@
     return seen;
   }
 
-  /** One Adam step of the generator on L_G = mean gen(C(G(z))) + mean genReal(C(x)), the critic fixed.
+  /** One Adam step of the generator on L_G = outer(mean gen(C(G(z)))) + mean genReal(C(x)), the critic fixed.
       The second term does not depend on the generator: it adds to the value and not to the gradient. */
   function generatorStep(run, real, fake) {
     const { G, D, outer, slopes, fakeSpace, generator: { terms } } = run;
     const { batch: n, k } = run.settings;
-    const seen = { lossG: 0 };
     const c = criticAt(run, fake, fakeSpace, slopes);
-    for (let s = 0; s < n; s++) {
-      seen.lossG += terms.gen(c[s], k) / n;
-      outer[s] = (terms.dGen(c[s], k) * slopes[s]) / n;
-    }
+    let mean = 0;
+    for (let s = 0; s < n; s++) mean += terms.gen(c[s], k) / n;
+    const seen = { lossG: terms.outer(mean, k) };
+    const rate = terms.dOuter(mean, k) / n;
+    for (let s = 0; s < n; s++) outer[s] = rate * terms.dGen(c[s], k) * slopes[s];
     const pull = lab.backward(D.net, D.weights, outer, fakeSpace, null, true);
     G.gradient.fill(0);
     lab.backward(G.net, G.weights, pull, G.space, G.gradient, false);

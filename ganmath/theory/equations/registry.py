@@ -10,7 +10,7 @@ import sympy as sp
 
 from ganmath.theory.equations.language import E, add, evaluate, prove_equal, random_pair, tex
 from ganmath.theory.equations.source import source
-from ganmath.theory.expression import p, q
+from ganmath.theory.expression import mean, p, q
 from ganmath.theory.loss import GANLoss
 
 PROVED = "proved by sympy"
@@ -122,7 +122,7 @@ def definition(label: str, latex: str, **named: Any) -> Equation:
 def objectives(loss: GANLoss) -> dict[str, sp.Expr]:
     """L_D and L_G of a loss, as expectations."""
     critic = add(E(p, loss.real), E(q, loss.fake))
-    generator = E(q, loss.gen)
+    generator = loss.outer.subs(mean, E(q, loss.gen))
     return {"L_D": critic, "L_G": add(generator, E(p, loss.gen_real)) if loss.needs_real else generator}
 
 
