@@ -8,18 +8,37 @@ so a critic T = g(C), g an output activation onto the domain of f*, minimises
 L_D = -E_p[g(C)] + E_q[f*(g(C))]. `conjugate` finds f* symbolically where sympy can.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import mpmath
 import sympy as sp
 
+from ganmath.theory.catalogue import losses
 from ganmath.theory.divergence import FDivergence, divergences, recognise
 from ganmath.theory.expression import as_exponentials, c, sigmoid, softplus, to_mpmath, u
 from ganmath.theory.loss import GANLoss, Parameter
 from ganmath.theory.optimum import limit
 
 t = sp.Symbol("t", real=True)
+
+#: The f of each f-GAN loss of the catalogue, as Nowozin et al. print them (table 1; Le Cam's is own)
+family: Mapping[str, sp.Expr] = MappingProxyType(
+    {
+        "fgan-kl": u * sp.log(u),
+        "fgan-reverse-kl": -sp.log(u),
+        "fgan-pearson": (u - 1) ** 2,
+        "fgan-neyman": (1 - u) ** 2 / u,
+        "fgan-hellinger": (sp.sqrt(u) - 1) ** 2,
+        "fgan-js": u * sp.log(u) - (u + 1) * sp.log((u + 1) / 2),
+        "fgan-gan": u * sp.log(u) - (u + 1) * sp.log(u + 1),
+        "fgan-le-cam": (u - 1) ** 2 / (u + 1),
+        "fgan-total-variation": sp.Abs(u - 1) / 2,
+        "fgan-alpha": divergences["alpha"](losses["fgan-alpha"].parameters[0].symbol).f,
+    }
+)
 
 _E = sp.Symbol("E", positive=True)
 _S = sp.Symbol("S", positive=True)
