@@ -8,6 +8,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 import ganmath as gm
+from ganmath.theory.fgan import conjugate, t
 from ganmath.theory.labels import smooth_labels
 
 
@@ -133,3 +134,24 @@ def test_naive_logarithm_saturates_where_the_logits_do_not() -> None:
     (exact,) = torch.autograd.grad(gm.losses["nonsaturating"].generator_loss(logit), logit)
     assert abs(slope.item()) < 1e-4
     assert exact.item() == pytest.approx(-1)
+
+
+def test_activation_of_the_reverse_kl_on_negative_outputs():
+    """HyperGAN 1.0.6 takes -log(C) for T, not a number for C < 0; T = -e^(-C) reaches all of T < 0."""
+    outputs = torch.tensor([-3.0, -0.5, 0.5, 3.0])
+    assert torch.isnan(-outputs.log()).tolist() == [True, True, False, False]
+    real, fake = gm.losses["fgan-reverse-kl"].critic_loss_per_sample(outputs, outputs)
+    assert torch.isfinite(real).all() and (real > 0).all()  # -T
+    star = conjugate(gm.divergences["reverse-kl"]).expression
+    expected = [float(star.subs(t, -sp.exp(-sp.Float(x)))) for x in outputs.tolist()]
+    assert fake.tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_factor_inside_the_power_of_the_alpha_conjugate():
+    """HyperGAN 1.0.6 has ((T (a - 1) + 1)/a)^(a/(a - 1)) - 1/a: its bound is 3/2, not 0, at p = q."""
+    a = sp.Rational(1, 2)  # its default
+    published = ((t * (a - 1) + 1) / a) ** (a / (a - 1)) - 1 / a
+    ours = conjugate(gm.divergences["alpha"](a)).expression
+    assert (published.subs(t, 0), ours.subs(t, 0)) == (sp.Rational(-3, 2), 0)
+    loss = gm.losses["fgan-alpha"](alpha=a)
+    assert sp.simplify(loss.fake - ours.subs(t, -loss.real)) == 0

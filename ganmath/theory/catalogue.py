@@ -224,6 +224,7 @@ losses: Named = Named(
                     title=f"f-GAN: {title}",
                     citation="nowozin2016",
                     year=2016,
+                    chapter="fgan",
                 )
                 # output T = g(C) and f*(T) with the activations g of Nowozin et al., table 2
                 for name, title, output, dual, domain in (
@@ -267,6 +268,7 @@ losses: Named = Named(
                 title="f-GAN: α-divergence",
                 citation="nowozin2016",
                 year=2016,
+                chapter="fgan",
             ),
         )
     },

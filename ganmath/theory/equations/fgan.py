@@ -317,7 +317,7 @@ EQUATIONS = (
         r"\sup_{a,\,b}\left(\mathbb{E}_p[T] - \mathbb{E}_q\left["
         + tex(add(t**2 / 4, t)).replace("t", "T")
         + r"\right]\right) "
-        r"= \frac{\left(\mathbb{E}_p[x] - \mathbb{E}_q[x]\right)^2}{\operatorname{Var}_q(x)}, \qquad T(x) = a + b\,x",
+        r"= \frac{\left(\mathbb{E}_p[x] - \mathbb{E}_q[x]\right)^2}{\operatorname{Var}_q(x)}",
         _few_features,
     ),
 )
