@@ -250,3 +250,13 @@ def test_decimal_fractions_are_taken_as_written():
     loss = GANLoss("weighted", real=0.95 * softplus(-c), fake=softplus(c), gen=-softplus(c))
     assert loss.real == sp.Rational(19, 20) * softplus(-c)
     assert gm.derive(loss).check("critic_divergence").startswith("proved")
+
+
+def test_a_pair_tells_parameters_of_one_name_apart():
+    """The alpha of the alpha-loss is positive, that of the alpha-divergences is any real number."""
+    both = GANLoss.pair("alpha", "fgan-alpha")
+    assert {x.keyword for x in both.parameters} == {"alpha", "generator_alpha"}
+    one = both(alpha=3, generator_alpha=-1)
+    assert one.real == gm.losses["alpha"](alpha=3).real and one.gen == gm.losses["fgan-alpha"](alpha=-1).gen
+    shared = GANLoss.pair("lsgan", "lsgan")
+    assert [x.keyword for x in shared.parameters] == [x.keyword for x in gm.losses["lsgan"].parameters]

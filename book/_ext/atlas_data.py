@@ -98,10 +98,23 @@ def lines(*fixed: gm.GANLoss) -> dict[str, list[list[str]]]:
     }
 
 
-def cell(critic: gm.GANLoss, generator: gm.GANLoss) -> dict[str, str]:
-    """A cell of the matrix."""
+def cell(critic: gm.GANLoss, generator: gm.GANLoss) -> dict[str, Any]:
+    """A cell of the matrix; followed: name and LaTeX of the divergence that the step decreases, or None."""
     found = pairs.pair(critic, generator)
-    return {name: getattr(found, name) for name in ("verdict", "markdown", "formula", "why", "evidence")}
+    parts = ("verdict", "markdown", "formula", "why", "evidence")
+    divergence = found.divergence if found.verdict == "divergence" else None
+    named = None if divergence is None else divergence.name
+    return {
+        **{name: getattr(found, name) for name in parts},
+        "followed": {"name": named, "latex": divergence.scaled_latex} if divergence and named else None,
+    }
+
+
+def at(table: dict[str, Any], critic: str, generator: str) -> dict[str, Any]:
+    """The cell of two losses, by their names."""
+    row = next(i for i, names in enumerate(table["critics"]) if critic in names)
+    column = next(i for i, names in enumerate(table["generators"]) if generator in names)
+    return table["cells"][row][column]
 
 
 def _key(kind: str, case: tuple[gm.GANLoss, ...]) -> str:

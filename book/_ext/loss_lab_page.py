@@ -1,19 +1,16 @@
 """The loss lab: its page's directive, and the catalogue of losses as the JavaScript that the page runs.
 
 Every formula in ``_static/lab/catalogue.js`` is printed from ``gm.losses`` and what ``gm.derive`` says
-of it at build time, so that the page follows the catalogue by itself. Objectives that several losses
-share are listed once. What has no closed form (or none that prints as JavaScript) is left null: the
-page then finds the optimal critic by minimising.
+of it (`gm.pair_matrix` of pairs), so that the page follows the catalogue by itself. Objectives that
+several losses share are listed once. What has no closed form (or none that prints as JavaScript) is
+left null: the page then finds the optimal critic by minimising.
 """
 
-import hashlib
 import json
-from fractions import Fraction
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import mpmath
+import atlas_data
 import sympy as sp
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -21,7 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 
 import ganmath as gm
 from ganmath.theory import expression
-from ganmath.theory.expression import c, to_latex, to_mpmath, u
+from ganmath.theory.expression import to_latex
 from ganmath.theory.optimum import ImplicitCritic
 
 SCRIPTS = ("network.js", "toys.js", "train.js", "measure.js", "draw.js", "lab.js")
@@ -118,7 +115,7 @@ def critic_entry(one: Any) -> dict[str, Any]:
         "f": None if implicit else function(f.f, "u, k", parameters),
         "offset": None if implicit else function(f.offset, "k", parameters),
         "name": f.name,
-        "latex": None if implicit else rf"\min_C L_D = {offset} - {scaled(f.scale, f.latex)}",
+        "latex": None if implicit else rf"\min_C L_D = {offset} - {f.scaled_latex}",
         "fLatex": None if implicit else f"f(u) = {to_latex(f.f)}",
     }
     return entry
@@ -133,89 +130,6 @@ def generator_entry(one: Any) -> dict[str, Any]:
         "latex": f"L_G = {one.latex_objectives()[1]}",
         "needsReal": one.needs_real,
     }
-
-
-def scaled(scale: sp.Expr, latex: str) -> str:
-    factor = to_latex(scale)
-    if scale.is_Add:
-        factor = rf"\left({factor}\right)"
-    return latex if scale == 1 else rf"{factor}\,{latex}"
-
-
-def followed_by(one: Any) -> dict[str, str] | None:
-    """Name of the divergence that the generator of a loss of the catalogue follows, or None."""
-    try:
-        divergence = gm.derive(one).generator_divergence
-    except gm.NoOptimalCritic:
-        return None
-    if divergence is None or divergence.name is None:
-        return None
-    return {"name": str(divergence.name), "latex": scaled(divergence.scale, divergence.latex)}
-
-
-@mpmath.workdps(50)
-def followed(one: Any, other: Any) -> dict[str, str] | None:
-    """The same for a pair of objectives from two losses, at the default parameters.
-
-    With the critic of `one` and the generator of `other`, f_G''(u) = -(1/u) d/du gen(C*(u)); a named
-    divergence is recognised by a constant ratio to 30 digits at seven points. (`gm.derive` of every
-    pair names the same ones in many times the time.)
-    """
-    defaults = {x.symbol: x.default for x in one.parameters}
-    gen = other.at_defaults().gen
-    try:
-        critic = gm.derive(one).optimal_critic.subs(defaults)
-    except gm.NoOptimalCritic:
-        return None
-    if critic.has(ImplicitCritic):
-        return None
-    if critic.has(sp.Piecewise):
-        # two values with a jump at u = 1: f_G'' is a point mass there, as the total variation's
-        low, high = (critic.subs(u, ratio) for ratio in (sp.Rational(999, 1000), sp.Rational(1001, 1000)))
-        if {low, high} != {critic.subs(u, ratio) for ratio in (sp.Rational(1, 1000), sp.Integer(1000))}:
-            return None
-        return named(gm.divergences["total-variation"], to_mpmath(gen.subs(c, low) - gen.subs(c, high), ())())
-    second = -sp.diff(gen.subs(c, critic), u).doit() / u
-    if second.has(sp.Heaviside, sp.sign, sp.Abs, sp.DiracDelta):
-        return None  # a kink in the generator's loss: nothing here has its name
-    known = [d for d in gm.divergences.values() if isinstance(d, gm.FDivergence) and not d.f.has(sp.Abs)]
-    order = constant(u * sp.diff(second, u) / second + 2)  # what an alpha-divergence has
-    known += [gm.divergences["alpha"](exact(order))] if order is not None and exact(order) is not None else []
-    for divergence in known:
-        scale = constant(second / sp.diff(divergence.f, u, 2))
-        if scale is not None:
-            return named(divergence, scale)
-    return None
-
-
-def named(divergence: Any, scale: mpmath.mpf) -> dict[str, str] | None:
-    """A multiple of a divergence in words and LaTeX; None where the factor is not positive."""
-    if scale <= 0:
-        return None
-    factor = exact(scale)
-    if factor is None:
-        latex = rf"\approx {mpmath.nstr(scale, 4)}\,{divergence.latex}"
-    else:
-        latex = scaled(factor, divergence.latex)
-    return {"name": str(divergence.name), "latex": latex}
-
-
-def exact(number: mpmath.mpf) -> sp.Rational | None:
-    """The fraction with a small denominator that a number is, or None."""
-    nearest = Fraction(str(number)).limit_denominator(100)
-    close = abs(number - mpmath.mpf(nearest.numerator) / nearest.denominator) < mpmath.mpf(10) ** -30
-    return sp.Rational(nearest) if close else None
-
-
-def constant(expr: sp.Expr) -> mpmath.mpf | None:
-    """The number that an expression in u is at seven points, to 30 digits; None where it varies."""
-    value = to_mpmath(expr, (u,))
-    try:
-        values = [value(mpmath.mpf(k) / 7) for k in (1, 3, 5, 7, 9, 16, 60)]
-        same = max(abs(v - values[0]) for v in values) < mpmath.mpf(10) ** -30 * (1 + abs(values[0]))
-    except (TypeError, ZeroDivisionError):  # a complex number, a pole
-        return None
-    return values[0] if same else None
 
 
 def toy_entry(code: str, title: str, view: tuple[float, float]) -> dict[str, Any]:
@@ -238,27 +152,9 @@ def grouped(parts: tuple[str, ...]) -> dict[str, list[str]]:
     return {names[0]: names for names in groups.values()}
 
 
-@lru_cache(maxsize=1)
-def source_digest() -> str:
-    """A digest of the code that the cached entries come from; reading it imports none of it."""
-    package = Path(gm.__file__).parent
-    sources = [*sorted((package / "theory").glob("*.py")), package / "toy_data.py", Path(__file__)]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
-
-
-def catalogue(cache: dict[str, str]) -> str:
-    """The whole of catalogue.js.
-
-    `cache` is read and filled: text of the entries that `derive` takes seconds for, or torch's import.
-    """
+def catalogue() -> str:
+    """The whole of catalogue.js; some seconds, most of them torch's import for the toys."""
     losses = gm.losses
-
-    def cached(make: Any, *arguments: Any) -> Code:
-        key = hashlib.sha256(repr((source_digest(), make.__name__, *arguments)).encode()).hexdigest()
-        if key not in cache:
-            cache[key] = javascript(make(*arguments))
-        return Code(cache[key])
-
     critics, generators = grouped(("real", "fake", "domain")), grouped(("gen", "gen_real", "outer"))
 
     def head(names: list[str]) -> str:
@@ -269,19 +165,19 @@ def catalogue(cache: dict[str, str]) -> str:
     lines += [f"  {json.dumps(name)}: {one.to_javascript()}," for name, one in losses.items()]
     lines += ["};", "const critics = {"]
     for name, names in critics.items():
-        lines.append(f"  {json.dumps(name)}: {{ {head(names)}, ...{cached(critic_entry, losses[name])} }},")
+        lines.append(
+            f"  {json.dumps(name)}: {{ {head(names)}, ...{javascript(critic_entry(losses[name]))} }},"
+        )
     lines += ["};", "const generators = {"]
     for name, names in generators.items():
-        lines.append(
-            f"  {json.dumps(name)}: {{ {head(names)}, ...{cached(generator_entry, losses[name])} }},"
-        )
+        entry = javascript(generator_entry(losses[name]))
+        lines.append(f"  {json.dumps(name)}: {{ {head(names)}, ...{entry} }},")
     lines += ["};", "const followed = {"]
+    pairs = atlas_data.matrix(list(losses.values()), atlas_data.Derived())
     for d in critics:
         for g in generators:
-            own = next((name for name in critics[d] if name in generators[g]), None)
-            entry = cached(followed_by, losses[own]) if own else cached(followed, losses[d], losses[g])
-            lines.append(f"  {json.dumps(f'{d}|{g}')}: {entry},")
-    toys = {name: cached(toy_entry, *entry) for name, entry in TOYS.items()}
+            lines.append(f"  {json.dumps(f'{d}|{g}')}: {json.dumps(atlas_data.at(pairs, d, g)['followed'])},")
+    toys = {name: toy_entry(*entry) for name, entry in TOYS.items()}
     lines += ["};", f"const toys = {javascript(toys)};"]
     lines += ["lab.catalogue = { critics, generators, followed, toys };"]
     lines += ["})((window.ganmathLab = window.ganmathLab || {}));", ""]
@@ -295,15 +191,9 @@ def write_catalogue(app: Sphinx) -> None:
     """Write catalogue.js among the static files, before pages ask for its checksum."""
     if app.builder.format != "html":
         return
-    kept = Path(app.outdir).parent / "loss-lab-cache.json"
-    cache: dict[str, str] = json.loads(kept.read_text()) if kept.is_file() else {}
-    known = set(cache)
-    text = catalogue(cache)
-    if set(cache) != known:
-        kept.write_text(json.dumps(cache))
     target = Path(app.outdir) / "_static" / "lab" / "catalogue.js"
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8")
+    target.write_text(catalogue(), encoding="utf-8")
 
 
 class LossLab(SphinxDirective):

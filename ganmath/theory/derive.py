@@ -168,12 +168,23 @@ def steps_markdown(title: str, steps: Sequence[Step]) -> str:
 def derive(loss: GANLoss) -> Derivation:
     """Derive the optimal critic, the divergence and the three readings of the generator's loss.
 
+    The catalogue's derivations are recorded in the package; any other loss takes seconds.
+
     Parameters: loss, any pointwise GANLoss; symbols left as parameters stay symbols. Or a loss of
     `relativistic`, for which a RelativisticDerivation is returned.
     Returns: Derivation. Raises NoOptimalCritic, which names the condition that fails and where.
     """
+    from ganmath.theory import recorded
+
     if not isinstance(loss, GANLoss):  # it is no pointwise loss, and knows what follows from it
         return loss.derivation()
+    known = recorded.look_up(loss)
+    return known if known is not None else derive_afresh(loss)
+
+
+@mpmath.workdps(40)
+def derive_afresh(loss: GANLoss) -> Derivation:
+    """`derive` without the recorded derivations; parameters, returns and errors as there."""
     best = optimum(loss)
     return _Work(loss, best).derivation()
 

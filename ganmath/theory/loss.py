@@ -135,11 +135,16 @@ class GANLoss:
 
     @classmethod
     def pair(cls, critic: "str | GANLoss", generator: "str | GANLoss") -> "GANLoss":
-        """The discriminator objective of one loss with the generator objective of another."""
+        """The discriminator objective of one loss with the generator objective of another.
+
+        Parameters that both have, such as labels, are shared; where two of one name differ, the
+        generator's gets the keyword "generator_...".
+        """
         from ganmath.theory.catalogue import losses
 
         d = losses[critic] if isinstance(critic, str) else critic
         g = losses[generator] if isinstance(generator, str) else generator
+        g = _told_apart(g, d)
         parameters = {x.keyword: x for x in (*g.parameters, *d.parameters)}
         used = d.real.free_symbols | d.fake.free_symbols | g.gen.free_symbols | g.gen_real.free_symbols
         return cls(
@@ -270,6 +275,30 @@ def checked_outputs(name: str, outputs: Any) -> Any:
 def exact(value: Any) -> sp.Expr:
     """A number as sympy means it: 0.1 becomes 1/10, not its binary neighbour."""
     return sp.nsimplify(value, rational=True) if isinstance(value, float) else sp.sympify(value)
+
+
+def _told_apart(loss: GANLoss, other: GANLoss) -> GANLoss:
+    """The loss with new names for its parameters that another has with another meaning."""
+    theirs = {x.keyword: x.symbol for x in other.parameters}
+    renamed = {
+        x.symbol: sp.Symbol(f"{x.symbol}_G", **x.symbol.assumptions0)
+        for x in loss.parameters
+        if x.keyword in theirs and theirs[x.keyword] != x.symbol
+    }
+    if not renamed:
+        return loss
+    parts = ("real", "fake", "gen", "gen_real", "link")
+    parameters = tuple(
+        replace(
+            x,
+            keyword=f"generator_{x.keyword}" if x.symbol in renamed else x.keyword,
+            symbol=renamed.get(x.symbol, x.symbol),
+            condition=x.condition.subs(renamed),
+        )
+        for x in loss.parameters
+    )
+    expressions = {p: getattr(loss, p).subs(renamed) for p in parts if getattr(loss, p) is not None}
+    return replace(loss, **expressions, parameters=parameters)
 
 
 def _decimals(expr: Any) -> Any:
