@@ -287,7 +287,7 @@ def _told_apart(loss: GANLoss, other: GANLoss) -> GANLoss:
     }
     if not renamed:
         return loss
-    parts = ("real", "fake", "gen", "gen_real", "link")
+    parts = ("real", "fake", "gen", "gen_real", "link", "outer")
     parameters = tuple(
         replace(
             x,
