@@ -32,15 +32,14 @@ def card_facts(
 ) -> list[tuple[str, str]]:
     """Rows of a chapter's card, as (term, text in the book's Markdown).
 
-    chapter: the notebook's name; losses: names in ``gm.losses``; displayed: how many equations the
+    chapter: the notebook's name; losses: names in ``gm.losses``, or "relativistic KIND NAME" for what
+    ``gm.relativistic`` makes of one; displayed: how many equations the
     chapter displays; folder: where the records are. KeyError for an unknown loss.
     """
-    from ganmath import losses as catalogue
-
     rows = []
     for name in losses:
-        loss = catalogue[name]
-        rows.append(("Loss", f'{loss.title} (`gm.losses["{name}"]`)'))
+        loss, code = _loss_of(name)
+        rows.append(("Loss", f"{loss.title} (`{code}`)"))
         rows.append(("Introduced", f"{loss.year}, {{cite:t}}`{loss.citation}`"))
     checked = sum(row.chapter == chapter for row in checked_equations().values())
     if displayed:
@@ -55,6 +54,16 @@ def card_facts(
     if measured:
         rows.append(("Measured with", versions_text([one["environment"] for one in measured])))
     return rows
+
+
+def _loss_of(name: str) -> tuple[Any, str]:
+    """A loss, and the Python that gives it."""
+    from ganmath import losses, relativistic
+
+    if name.startswith("relativistic "):
+        _, kind, base = name.split()
+        return relativistic(base, kind), f'gm.relativistic("{base}", "{kind}")'
+    return losses[name], f'gm.losses["{name}"]'
 
 
 def equations_section(chapter: str) -> str:

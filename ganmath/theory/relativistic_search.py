@@ -32,7 +32,7 @@ def numerical_optimum(loss: RelativisticLoss, p: Any, q: Any) -> tuple[np.ndarra
     terms = loss.terms(p, q)
     if not ((p > 0) & (q > 0)).all():
         raise ValueError("give every point a positive probability under p and q: the optimum may be infinite")
-    outputs = _linear_program(loss, terms) if _kinks(loss) else _newton(loss, terms)
+    outputs = _linear_program(loss, terms) if _kinks(loss) else _newton(loss, terms, p + q)
     outputs = outputs - (p + q) @ outputs / 2
     return outputs, loss.critic_value(outputs, p, q)
 
@@ -83,19 +83,24 @@ def _linear_program(loss: RelativisticLoss, terms: Any) -> np.ndarray:
     return np.array(found.x)[:size]
 
 
-def _newton(loss: RelativisticLoss, terms: Any) -> np.ndarray:
-    """The best stationary point that damped Newton steps reach from a few starts, the first output 0."""
+def _newton(loss: RelativisticLoss, terms: Any, mass: np.ndarray) -> np.ndarray:
+    """The best stationary point that damped Newton steps reach from a few starts.
+
+    The output where there is most mass is held at 0; the others are scaled by the root of their mass.
+    """
+    held = int(mass.argmax())
+    scale = np.delete(mass, held) ** -0.5
     parts = []
     for (w, a), term in zip(terms, (loss.base.real, loss.base.fake), strict=True):
-        parts.append((w, a[:, 1:], *(to_numpy(term.diff(c, k).doit()) for k in range(3))))
-    size = terms[0][1].shape[1] - 1
-    starts = np.random.default_rng(0).normal(size=(4, size)) * np.array([[0], [1], [1], [1]])
-    found = [_descend(parts, start) for start in starts]
+        free = np.delete(a, held, axis=1) * scale
+        parts.append((w, free, *(to_numpy(term.diff(c, k).doit()) for k in range(3))))
+    starts = np.random.default_rng(0).normal(size=(4, len(scale))) * np.array([[0], [1], [1], [1]])
+    found = [_descend(parts, start / scale) for start in starts]
     reached = [x for x in found if x is not None]
     if not reached:
         raise ValueError(f"{loss.label}: no minimum found from {len(starts)} starts")
     best = min(reached, key=lambda x: _sums(parts, x)[0])
-    return np.concatenate([[0.0], best])
+    return np.insert(best * scale, held, 0.0)
 
 
 def _sums(parts: Any, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
@@ -115,7 +120,7 @@ def _descend(parts: Any, x: np.ndarray) -> np.ndarray | None:
     value, gradient, hessian = _sums(parts, x)
     for _ in range(_ROUNDS):
         low, high = np.linalg.eigvalsh(hessian)[[0, -1]]
-        ridge = 0.0 if low > 1e-12 * high else 1e-3 + abs(low)
+        ridge = 0.0 if low > 1e-12 * high else 1e-3 * high + abs(low)
         step = -np.linalg.solve(hessian + ridge * np.eye(len(x)), gradient)
         if low > 0 and np.abs(step).max() < 1e-11 * (1 + np.abs(x).max()):
             return x + step

@@ -9,12 +9,20 @@ from dataclasses import dataclass
 
 from ganmath.checked import CheckedEquation
 from ganmath.names import Named
-from ganmath.theory.equations import divergences, fgan, lsgan, minimax, nonsaturating, optimal_discriminator
+from ganmath.theory.equations import (
+    divergences,
+    fgan,
+    lsgan,
+    minimax,
+    nonsaturating,
+    optimal_discriminator,
+    relativistic,
+)
 from ganmath.theory.equations.registry import DEFINITION, PROVED, Equation, EquationError
 
 __all__ = ["CheckReport", "Equation", "EquationError", "check_all", "checked", "equation", "equations"]
 
-_chapters = (divergences, optimal_discriminator, minimax, nonsaturating, lsgan, fgan)
+_chapters = (divergences, optimal_discriminator, minimax, nonsaturating, lsgan, fgan, relativistic)
 
 equations: Named = Named(
     "equation",

@@ -29,7 +29,8 @@ class E(sp.Function):
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         density, inner = (printer.doprint(arg) for arg in self.args)
-        return rf"\mathbb{{E}}_{{{density}}}\left[{inner}\right]"
+        text = rf"\mathbb{{E}}_{{{density}}}\left[{inner}\right]"
+        return text if exp is None else rf"{text}^{{{exp}}}"
 
 
 class Int(sp.Function):
@@ -38,7 +39,8 @@ class Int(sp.Function):
     nargs = 1
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
-        return rf"\int {printer.doprint(self.args[0])}\,dx"
+        text = rf"\int {printer.doprint(self.args[0])}\,dx"
+        return text if exp is None else rf"\left({text}\right)^{{{exp}}}"
 
 
 class Frozen(sp.Function):
