@@ -308,6 +308,24 @@ def test_the_averaged_logistic_critic_is_no_multiple_of_the_log_ratio():
     assert gm.derive(gm.relativistic(LOGISTIC, "average")).optimal_critic is None
 
 
+@pytest.mark.parametrize("theta", [1.0, 0.5])
+def test_the_averaged_logistic_loss_of_two_normals_falls_to_zero_with_the_tails(theta):
+    """Critics that are constant on x < -L, between, and x > L + theta: their least loss, as L grows."""
+    tail = lambda z: math.erfc(z / math.sqrt(2)) / 2  # noqa: E731
+    least = []
+    for cut in (1, 2, 3, 4):
+        large, small = tail(cut), tail(cut + theta)
+        p, q = np.array([large, 1 - large - small, small]), np.array([small, 1 - large - small, large])
+        least.append(
+            [numerical_optimum(gm.relativistic(LOGISTIC, kind), p, q)[1] for kind in ("average", "paired")]
+        )
+    averaged, paired = np.array(least).T
+    assert (np.diff(averaged[1:]) < 0).all()
+    assert averaged[-1] < (0.06 if theta == 1 else 0.4)
+    assert (np.diff(paired) > 0).all()
+    assert paired[-1] > 0.69
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_the_paired_generator_follows_reverse_kl_minus_the_pairs_divergence(seed):
     """With C* frozen: autograd of L_G in the logits of q against that of KL(q||p) - JS(pairs)."""
