@@ -145,6 +145,7 @@ losses: Named = Named(
                 title="α-GAN (α-loss)",
                 citation="kurri2021",
                 year=2021,
+                chapter="interpolating-losses",
             ),
             lifted_softmax,
             # L_G = log(E_q (1 - D)^(alpha - 1)) / (alpha - 1); gen carries the factor 1/(alpha - 1) so that
@@ -168,6 +169,7 @@ losses: Named = Named(
                 title="RényiGAN",
                 citation="bhatia2021",
                 year=2021,
+                chapter="interpolating-losses",
             ),
             # in the paper's letters: alpha = a, beta = b, gamma = c; its versions (a, b, c) are
             # (0.6, 0.4, 0.5), (1, 0, 0.5) and (0, 1, 1)
@@ -184,6 +186,7 @@ losses: Named = Named(
                 title="LkGAN (generator of order k)",
                 citation="bhatia2021",
                 year=2021,
+                chapter="interpolating-losses",
             ),
             GANLoss(
                 "lecam",

@@ -138,7 +138,7 @@ class GANLoss:
         """The discriminator objective of one loss with the generator objective of another.
 
         Parameters that both have, such as labels, are shared; where two of one name differ, the
-        generator's gets the keyword "generator_...".
+        generator's gets a keyword that starts with ``generator_``.
         """
         from ganmath.theory.catalogue import losses
 

@@ -27,6 +27,7 @@ lifted = GANLoss(
     title="Softmax GAN, lifted to single samples",
     citation="lin2017",
     year=2017,
+    chapter="interpolating-losses",
 )
 
 

@@ -12,6 +12,7 @@ from ganmath.names import Named
 from ganmath.theory.equations import (
     divergences,
     fgan,
+    interpolating_losses,
     lsgan,
     minimax,
     nonsaturating,
@@ -22,7 +23,16 @@ from ganmath.theory.equations.registry import DEFINITION, PROVED, Equation, Equa
 
 __all__ = ["CheckReport", "Equation", "EquationError", "check_all", "checked", "equation", "equations"]
 
-_chapters = (divergences, optimal_discriminator, minimax, nonsaturating, lsgan, fgan, relativistic)
+_chapters = (
+    divergences,
+    optimal_discriminator,
+    minimax,
+    nonsaturating,
+    lsgan,
+    fgan,
+    relativistic,
+    interpolating_losses,
+)
 
 equations: Named = Named(
     "equation",
