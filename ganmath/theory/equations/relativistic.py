@@ -168,7 +168,7 @@ def _least(kind: str) -> Equation:
 
     factor = "" if kind == "centred" else rf"\frac{{{top}}}{{{tex(bottom)}}}\,"
     latex = (
-        rf"\text{{{kind}:}} \quad C^* &= {factor}\frac{{p - q}}{{p + q}} + \text{{const}}, & "
+        rf"\text{{{kind}:}} \quad C^* &= {factor}\frac{{p - q}}{{p + q}}, & "
         rf"\min_C L_D &= \frac{{{tex(value[0])}}}{{{tex(value[1])}}}"
     )
     return Equation("", latex, check)
@@ -230,8 +230,9 @@ EQUATIONS = (
     ),
     _on_random_pairs(
         "relativistic.lifted",
-        r"L_D(C) = \tfrac12\,\mathbb{E}_{p \otimes q}\left[\mathrm{real}(T)\right] + "
-        r"\tfrac12\,\mathbb{E}_{q \otimes p}\left[\mathrm{fake}(T)\right], \qquad T(x, y) = C(x) - C(y)",
+        r"\begin{aligned} L_D(C) &= \tfrac12\,\mathbb{E}_{p \otimes q}\left[\mathrm{real}(T)\right] + "
+        r"\tfrac12\,\mathbb{E}_{q \otimes p}\left[\mathrm{fake}(T)\right] \\ "
+        r"T(x, y) &= C(x) - C(y) \end{aligned}",
         _lifted,
     ),
     definition(
@@ -252,8 +253,8 @@ EQUATIONS = (
     ),
     Equation(
         "relativistic.separation",
-        r"h\left(\frac{v}{w}\right) = h(v) - h(w) \ \text{ for all } v, w > 0 "
-        r"\qquad \Longleftrightarrow \qquad "
+        r"h\left(\frac{v}{w}\right) = h(v) - h(w) "
+        r"\quad \Longleftrightarrow \quad "
         r"h(u) = k \log u",
         _separation,
     ),
@@ -283,9 +284,9 @@ EQUATIONS = (
     ),
     _on_random_pairs(
         "relativistic.between",
-        r"2 \operatorname{KL}(m\,\|\,p) \le \operatorname{KL}(q\,\|\,p) - "
-        rf"\operatorname{{JS}}\left({_pair}\right) \le "
-        r"\operatorname{KL}(q\,\|\,p) - \operatorname{JS}(p, q)",
+        r"\begin{aligned} 2 \operatorname{KL}(m\,\|\,p) &\le \operatorname{KL}(q\,\|\,p) - "
+        rf"\operatorname{{JS}}\left({_pair}\right) \\ "
+        r"&\le \operatorname{KL}(q\,\|\,p) - \operatorname{JS}(p, q) \end{aligned}",
         _between,
     ),
     _on_random_pairs(
