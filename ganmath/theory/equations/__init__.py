@@ -16,6 +16,7 @@ from ganmath.theory.equations import (
     lsgan,
     minimax,
     nonsaturating,
+    one_table,
     optimal_discriminator,
     relativistic,
 )
@@ -32,6 +33,7 @@ _chapters = (
     fgan,
     relativistic,
     interpolating_losses,
+    one_table,
 )
 
 equations: Named = Named(
