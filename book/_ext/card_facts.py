@@ -40,7 +40,8 @@ def card_facts(
     for name in losses:
         loss, code = _loss_of(name)
         rows.append(("Loss", f"{loss.title} (`{code}`)"))
-        rows.append(("Introduced", f"{loss.year}, {{cite:t}}`{loss.citation}`"))
+        if loss.citation:
+            rows.append(("Introduced", f"{loss.year}, {{cite:t}}`{loss.citation}`"))
     checked = sum(row.chapter == chapter for row in checked_equations().values())
     if displayed:
         text = f"{checked} of {displayed} checked"

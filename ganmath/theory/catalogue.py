@@ -96,6 +96,7 @@ losses: Named = Named(
                 title="Hinge loss (geometric GAN)",
                 citation="lim2017",
                 year=2017,
+                chapter="margin-losses",
             ),
             GANLoss(
                 "absolute",
@@ -105,6 +106,7 @@ losses: Named = Named(
                 title="Absolute loss",
                 citation="dong2019",
                 year=2019,
+                chapter="margin-losses",
             ),
             GANLoss(
                 "exponential",
@@ -113,6 +115,7 @@ losses: Named = Named(
                 gen=sp.exp(-c),
                 title="Exponential loss",
                 citation="",
+                chapter="margin-losses",
             ),
             GANLoss(
                 "ebgan",
@@ -126,6 +129,7 @@ losses: Named = Named(
                 title="Energy-based GAN (margin on the energy)",
                 citation="zhao2017",
                 year=2017,
+                chapter="margin-losses",
             ),
             GANLoss(
                 "alpha",
