@@ -63,7 +63,7 @@ class SoftmaxLoss:
         return lifted
 
     def derivation(self) -> "Derivation":
-        """The theory of the pointwise form, which is this loss on infinite batches up to log |B|."""
+        """The theory of the pointwise form, which is this loss on infinite batches up to a constant."""
         from ganmath.theory.derive import derive
 
         return derive(self.pointwise)
