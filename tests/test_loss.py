@@ -258,5 +258,9 @@ def test_a_pair_tells_parameters_of_one_name_apart():
     assert {x.keyword for x in both.parameters} == {"alpha", "generator_alpha"}
     one = both(alpha=3, generator_alpha=-1)
     assert one.real == gm.losses["alpha"](alpha=3).real and one.gen == gm.losses["fgan-alpha"](alpha=-1).gen
+    orders = GANLoss.pair("alpha", "renyi")  # both are called alpha and both are positive
+    assert {x.keyword for x in orders.parameters} == {"alpha", "generator_alpha"}
+    anchor = GANLoss.pair("lecam", "lsgan")  # the one's anchor and the other's label are both called a
+    assert len({str(x.symbol) for x in anchor.parameters}) == len(anchor.parameters)
     shared = GANLoss.pair("lsgan", "lsgan")
     assert [x.keyword for x in shared.parameters] == [x.keyword for x in gm.losses["lsgan"].parameters]

@@ -279,11 +279,12 @@ def exact(value: Any) -> sp.Expr:
 
 def _told_apart(loss: GANLoss, other: GANLoss) -> GANLoss:
     """The loss with new names for its parameters that another has with another meaning."""
-    theirs = {x.keyword: x.symbol for x in other.parameters}
+    theirs = {str(x.symbol): (x.symbol, x.meaning) for x in other.parameters}
+    keywords = {x.keyword for x in other.parameters}
     renamed = {
         x.symbol: sp.Symbol(f"{x.symbol}_G", **x.symbol.assumptions0)
         for x in loss.parameters
-        if x.keyword in theirs and theirs[x.keyword] != x.symbol
+        if theirs.get(str(x.symbol), (x.symbol, x.meaning)) != (x.symbol, x.meaning)
     }
     if not renamed:
         return loss
@@ -291,7 +292,7 @@ def _told_apart(loss: GANLoss, other: GANLoss) -> GANLoss:
     parameters = tuple(
         replace(
             x,
-            keyword=f"generator_{x.keyword}" if x.symbol in renamed else x.keyword,
+            keyword=f"generator_{x.keyword}" if x.symbol in renamed and x.keyword in keywords else x.keyword,
             symbol=renamed.get(x.symbol, x.symbol),
             condition=x.condition.subs(renamed),
         )
