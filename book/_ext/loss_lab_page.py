@@ -7,6 +7,7 @@ left null: the page then finds the optimal critic by minimising.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def critic_entry(one: Any) -> dict[str, Any]:
         "domain": None if one.domain == (-sp.oo, sp.oo) else function(sp.Tuple(*one.domain), "k", parameters),
     }
     try:
-        found = gm.derive(one)
+        found = gm.derive(gm.losses[one.name])
     except gm.NoOptimalCritic as error:
         return entry | {"optimum": None, "why": str(error)}
     implicit = found.optimal_critic.has(ImplicitCritic)
@@ -132,6 +133,21 @@ def generator_entry(one: Any) -> dict[str, Any]:
     }
 
 
+def told_apart(losses: list[gm.GANLoss]) -> dict[str, gm.GANLoss]:
+    """Losses by name, a keyword that has another meaning in an earlier one with its loss's name behind."""
+    meanings: dict[str, str] = {}
+    found = {}
+    for one in losses:
+        parameters = tuple(
+            x
+            if meanings.setdefault(x.keyword, x.meaning) == x.meaning
+            else replace(x, keyword=f"{x.keyword}_{one.name.replace('-', '_')}")
+            for x in one.parameters
+        )
+        found[one.name] = replace(one, parameters=parameters)
+    return found
+
+
 def toy_entry(code: str, title: str, view: tuple[float, float]) -> dict[str, Any]:
     """A toy as data: its kind, numbers, and the window in which it is drawn."""
     toy = eval(code, {"gm": gm})  # the code that the page shows is the code that makes the toy
@@ -154,7 +170,7 @@ def grouped(parts: tuple[str, ...]) -> dict[str, list[str]]:
 
 def catalogue() -> str:
     """The whole of catalogue.js; some seconds, most of them torch's import for the toys."""
-    losses = gm.losses
+    losses = told_apart(list(gm.losses.values()))
     critics, generators = grouped(("real", "fake", "domain")), grouped(("gen", "gen_real", "outer"))
 
     def head(names: list[str]) -> str:
