@@ -7,7 +7,6 @@ GANMATH_REQUIRE_ALL=1 the same test fails, so that nothing goes unchecked unnoti
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -38,14 +37,6 @@ def missing_real_data() -> str | None:
         return "GANMATH_DATA does not name a folder with MNIST, Fashion-MNIST and CIFAR-10"
     missing = [name for name, path in REAL_DATA.items() if not (Path(root) / path).is_file()]
     return f"GANMATH_DATA lacks {', '.join(missing)}" if missing else None
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _fresh_derivations() -> Iterator[None]:
-    """Tests are about what the engine derives, not about what the package has recorded of it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ganmath.theory.recorded._read", dict)
-        yield
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

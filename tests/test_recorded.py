@@ -1,4 +1,7 @@
-"""The derivations that the package carries are those that the engine makes today, and read back whole."""
+"""The derivations that the package carries are those that the engine makes today, and read back whole.
+
+Other tests take them as `derive` gives them, from the record: what they say holds of the engine through this.
+"""
 
 import json
 from pathlib import Path
