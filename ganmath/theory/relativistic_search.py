@@ -120,6 +120,8 @@ def _descend(parts: Any, x: np.ndarray) -> np.ndarray | None:
     value, gradient, hessian = _sums(parts, x)
     for _ in range(_ROUNDS):
         low, high = np.linalg.eigvalsh(hessian)[[0, -1]]
+        if high <= 0:  # flat to the working precision, far out where the loss saturates
+            return None
         ridge = 0.0 if low > 1e-12 * high else 1e-3 * high + abs(low)
         step = -np.linalg.solve(hessian + ridge * np.eye(len(x)), gradient)
         if low > 0 and np.abs(step).max() < 1e-11 * (1 + np.abs(x).max()):
