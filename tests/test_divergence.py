@@ -165,6 +165,16 @@ def test_relation_holds(relation, p, q):
 
 
 @pytest.mark.parametrize("relation", identities + inequalities, ids=lambda r: r.name)
+def test_relation_holds_on_many_pairs(relation):
+    """200 pairs for each of them, from nearly uniform ones to such with almost all mass on a point."""
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        spread = np.full(rng.integers(2, 6), 10 ** rng.uniform(-1, 1))
+        p, q = rng.dirichlet(spread), rng.dirichlet(spread)
+        assert relation.holds(p, q, dps=20), f"{relation.name} at p = {p}, q = {q}"
+
+
+@pytest.mark.parametrize("relation", identities + inequalities, ids=lambda r: r.name)
 def test_relation_can_fail(relation):
     """With sides swapped (inequality) or one side off by 1e-30 (identity) the check says no."""
     p, q = [sp.Rational(1, 5), sp.Rational(4, 5)], [sp.Rational(2, 3), sp.Rational(1, 3)]
