@@ -72,3 +72,9 @@ def test_measured_outputs_are_kept_and_all_others_renewed(execute: ModuleType) -
     assert shown == ["new", "cpu scale", "<p class='gm-sliders'>new"]
     with pytest.raises(ValueError, match="has changed"):
         execute.with_measured(chapter(("other()", [], "")), chapter(("derive()", [], "")))
+
+
+def test_addresses_go_and_pictures_stay(execute: ModuleType) -> None:
+    picture = "<img src='data:image/png;base64,evcdrhZQ7r0xabc123SSvsKM'>"
+    assert execute.without_machine(picture) == picture
+    assert execute.without_machine("<object at 0x7f3a12345678>") == "<object at 0xADDRESS>"
