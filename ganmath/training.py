@@ -253,9 +253,10 @@ def fit(
         and the generator step share their fakes.
     lr : Adam's learning rate, or (generator's, critic's). betas : Adam's.
     ema : half-life, in images, of the generator's moving average (`update_average`).
-    device : default the data's; for toys CUDA where there is one.
+    device : default CUDA where there is one (a data set of gm.load is copied there whole); for a
+        tensor, where it lies.
     autocast : run the networks in bfloat16 (losses stay float32). Default: on CUDA devices that
-        support it.
+        compute in it, those of compute capability 8.0 and above.
     log_every : steps between readings of the history, when it is also checked to be finite.
     checkpoint : file written at the first reading after every `checkpoint_every` steps, and at the
         end.
@@ -278,7 +279,7 @@ def fit(
         generator = _place(_default_generator(shape) if generator is None else generator, where).train()
         critic = _place(_default_critic(shape) if critic is None else critic, where).train()
         _check_shapes(generator, critic, shape, where)
-        bf16 = where.type == "cuda" and torch.cuda.is_bf16_supported() if autocast is None else autocast
+        bf16 = _computes_in_bfloat16(where) if autocast is None else autocast
         settings = {
             "loss": _describe_loss(loss),
             "data": _describe_data(data),
@@ -599,10 +600,17 @@ class _Batches:
 def _device(device: Any, data: Any) -> torch.device:
     if device is not None:
         return torch.device(device)
-    held = data.raw if isinstance(data, Dataset) else data
-    if isinstance(held, Tensor):
-        return held.device
+    if isinstance(data, Tensor):
+        return data.device
+    if isinstance(data, Dataset) and data.raw.is_cuda:  # there may be several
+        return data.raw.device
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _computes_in_bfloat16(device: torch.device) -> bool:
+    """Whether the device has bfloat16 arithmetic. Older GPUs (a T4: 7.5) emulate it, far slower than
+    float32, and torch.cuda.is_bf16_supported() says yes of them too."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def _sample_shape(data: Any) -> tuple[int, ...]:

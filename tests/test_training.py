@@ -375,6 +375,24 @@ def test_catalogue_trains_on_images(name):
     assert run.record["settings"]["loss"]["gen"] == str(gm.losses[name].gen)
 
 
+@pytest.mark.parametrize(("capability", "computes"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])
+def test_bfloat16_is_left_to_gpus_that_compute_in_it(monkeypatch, capability, computes):
+    """A T4 (7.5) only emulates it, which torch.cuda.is_bf16_supported() calls supported."""
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert training._computes_in_bfloat16(torch.device("cuda")) is computes
+    assert not training._computes_in_bfloat16(torch.device("cpu"))
+
+
+@pytest.mark.parametrize("there_is_one", [True, False])
+def test_data_sets_and_toys_train_on_a_gpu_where_there_is_one(monkeypatch, there_is_one):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there_is_one)
+    images = gm.load("fashion-mnist", sample=True)  # in the host's memory
+    best = "cuda" if there_is_one else "cpu"
+    assert [training._device(None, data).type for data in (images, RING)] == [best, best]
+    assert training._device(None, images.raw.float()).type == "cpu"  # a tensor: where it lies
+    assert training._device("cpu", images).type == "cpu"
+
+
 def test_bfloat16_autocast_stays_close_and_logits_are_float32():
     data = gm.load("fashion-mnist", "test", sample=True)
     networks = [{"generator": dcgan_generator(width=4), "critic": dcgan_discriminator(width=4)} for _ in "ab"]
