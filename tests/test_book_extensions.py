@@ -142,8 +142,14 @@ def test_card_follows_its_records(tmp_path):
     assert told["Recorded runs"] == "2 on mnist (seeds 0, 7)"
     assert told["Running time"] == "smoke 29 s, CPU 4 min on A processor (2 threads); GPU: not measured"
     assert told["Measured with"] == "Python 3.12.1, torch 2.9.0, ganmath 9.9"
+    sizing = {"gpu": "NVIDIA Example", "chapters": {"minimax": {"seconds": 384}}}
+    (tmp_path / "gpu-sizing.json").write_text(json.dumps(sizing))
+    told = facts("minimax", [], tmp_path)["Running time"]
+    assert told.endswith("; GPU 6 min on an NVIDIA Example {ref}`by calculation, not measured <gpu-sizing>`")
+    assert "calculation" not in facts("lsgan", [], tmp_path)["Running time"]
     times["gpu"] = {"seconds": 61.0, "environment": {**ENVIRONMENT, "device": "A card", "threads": None}}
     assert card.times_text(times).endswith("; GPU 61 s on A card")
+    assert card.times_text(times, told) == card.times_text(times)  # a measurement replaces a calculation
 
 
 def test_recorded_times_are_on_the_card():

@@ -125,8 +125,12 @@ def test_chapters_without_a_measurement_or_a_run_say_so(tmp_path):
     from status_page import chapters_table, executed
 
     times = {"minimax": {"smoke": {"seconds": 29.1, "environment": ENVIRONMENT}}}
-    [line] = [x for x in chapters_table(None, times) if "(/book/minimax)" in x]
+    sizing = {"gpu": "Small GPU", "chapters": {"lsgan": {"seconds": 384}}}
+    lines = chapters_table(None, times, sizing)
+    [line] = [x for x in lines if "(/book/minimax)" in x]
     assert line.split(" | ")[3:] == ["not run", "29 s", "not measured", "not measured |"]
+    [line] = [x for x in lines if "(/book/lsgan)" in x]
+    assert line.split(" | ")[4:] == ["not measured", "not measured", "6 min (calculated) |"]
 
     notebook = {
         "cells": [{"cell_type": "code", "source": "1", "metadata": {}, "execution_count": 2, "outputs": []}]

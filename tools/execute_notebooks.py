@@ -95,9 +95,14 @@ def clean(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
-def execute(path: Path) -> NotebookNode:
-    """One chapter with the outputs of a fresh kernel; CellExecutionError when a cell fails."""
+def execute(path: Path, before: str = "") -> NotebookNode:
+    """One chapter with the outputs of a fresh kernel, in which the code `before` has been run.
+
+    CellExecutionError when a cell fails.
+    """
     notebook = nbformat.read(path, as_version=4)
+    if before:
+        notebook["cells"].insert(0, nbformat.v4.new_code_cell(before))
     NotebookClient(
         notebook,
         timeout=None,

@@ -27,6 +27,15 @@ def chapter_times(folder: Path = RECORDS) -> dict[str, dict[str, Any]]:
         return {}
 
 
+def gpu_sizing(folder: Path = RECORDS) -> dict[str, Any]:
+    """How long chapters take on a GPU by calculation (tools/size_gpu_scale.py); no chapters where none is
+    recorded."""
+    try:
+        return records.load_record("gpu-sizing", folder)
+    except FileNotFoundError:
+        return {"chapters": {}}
+
+
 def card_facts(
     chapter: str, losses: list[str], displayed: int, folder: Path = RECORDS
 ) -> list[tuple[str, str]]:
@@ -47,7 +56,7 @@ def card_facts(
         text = f"{checked} of {displayed} checked"
         rows.append(("Equations", f"{{ref}}`{text} <{equations_section(chapter)}>`"))
     times = chapter_times(folder).get(chapter, {})
-    rows.append(("Running time", times_text(times)))
+    rows.append(("Running time", times_text(times, calculated_text(chapter, gpu_sizing(folder)))))
     runs = [run for name in losses for run in records.runs(folder, loss=name)]
     if losses:
         rows.append(("Recorded runs", runs_text(runs)))
@@ -72,17 +81,31 @@ def equations_section(chapter: str) -> str:
     return f"equations-of-{chapter}"
 
 
-def times_text(times: dict[str, Any]) -> str:
-    """ "smoke 29 s, CPU 12 min on AMD EPYC (2 threads); GPU: not measured"."""
+def times_text(times: dict[str, Any], calculated: str = "") -> str:
+    """ "smoke 29 s, CPU 12 min on AMD EPYC (2 threads); GPU: not measured".
+
+    calculated: what is said of the GPU scale as long as no GPU is measured.
+    """
     on: dict[str, list[str]] = {}
     for scale in (scale for scale in SCALES if scale in times):
         spent = f"{SCALES[scale]} {time_taken(times[scale])}"
         on.setdefault(device(times[scale]["environment"]), []).append(spent)
     parts = [f"{', '.join(spent)} on {where}" for where, spent in on.items()]
-    missing = [name for scale, name in SCALES.items() if scale not in times]
+    said = {"gpu"} if calculated else set()
+    missing = [name for scale, name in SCALES.items() if scale not in times and scale not in said]
     if missing:
         parts.append(f"{', '.join(missing)}: not measured")
+    if calculated and "gpu" not in times:
+        parts.append(calculated)
     return "; ".join(parts)
+
+
+def calculated_text(chapter: str, sizing: dict[str, Any]) -> str:
+    """ "GPU 6 min on a NVIDIA T4, by calculation", with a link to how; "" where it was not calculated."""
+    if chapter not in sizing["chapters"]:
+        return ""
+    spent = duration(sizing["chapters"][chapter]["seconds"])
+    return f"GPU {spent} on an {sizing['gpu']} {{ref}}`by calculation, not measured <gpu-sizing>`"
 
 
 def time_taken(measured: dict[str, Any]) -> str:

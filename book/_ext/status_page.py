@@ -1,4 +1,5 @@
-"""The directive `{book-status}`: what was checked in this book, when, and at which commit.
+"""The directives `{book-status}`: what was checked in this book, when, and at which commit, and
+`{gpu-sizing}`: how the times on a GPU are calculated where none is measured.
 
 Equations come from the list that their own test compares, chapters from the notebooks, times from their
 record, and tests from the last run of pytest that tools/write_status.py condensed: the one before this
@@ -9,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from card_facts import SCALES, chapter_times, device, duration, time_taken
+from card_facts import SCALES, chapter_times, device, duration, gpu_sizing, time_taken
 from checked_equations import chapter_title, count_sentence, displayed_in
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -99,24 +100,31 @@ def executed(path: Path) -> bool:
     )
 
 
-def chapters_table(tests: dict[str, Any] | None, times: dict[str, Any]) -> list[str]:
-    """Markdown table of the chapters: stored outputs, equations, cells run again, measured times."""
+def chapters_table(tests: dict[str, Any] | None, times: dict[str, Any], sizing: dict[str, Any]) -> list[str]:
+    """Markdown table of the chapters: stored outputs, equations, cells run again, times."""
     heads = ["Chapter", "executed", "equations checked", "cells run again", *SCALES.values()]
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for path in sorted(BOOK.glob("*.ipynb")):
         name = path.stem
         checked = sum(row.chapter == name for row in checked_equations().values())
         again = (tests or {}).get("chapters", {}).get(name)
-        measured = [times.get(name, {}).get(scale) for scale in SCALES]
         cells = [
             f"[{chapter_title(name)}](/book/{name})",
             "without errors" if executed(path) else "**not from top to bottom**",
             f"{checked} of {displayed_in(name)}",
             _cells(again) if again else NOT_RUN,
-            *(time_taken(one) if one else "not measured" for one in measured),
+            *(_time(name, scale, times, sizing) for scale in SCALES),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _time(chapter: str, scale: str, times: dict[str, Any], sizing: dict[str, Any]) -> str:
+    if scale in times.get(chapter, {}):
+        return time_taken(times[chapter][scale])
+    if scale == "gpu" and chapter in sizing["chapters"]:
+        return f"{duration(sizing['chapters'][chapter]['seconds'])} (calculated)"
+    return "not measured"
 
 
 def _cells(counts: dict[str, float]) -> str:
@@ -155,7 +163,7 @@ def page(build: Path) -> list[str]:
         "",
         *(tests_table(tests) if tests else []),
         "",
-        *chapters_table(tests, times),
+        *chapters_table(tests, times, gpu_sizing()),
         "",
         devices(times),
     ]
@@ -169,7 +177,42 @@ class BookStatus(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(page(Path(self.env.app.outdir).parent)))
 
 
+def sizing_text(sizing: dict[str, Any]) -> list[str]:
+    """Markdown that says how the times on a GPU were calculated, with their parts by chapter."""
+    chapters = sizing["chapters"]
+    if not chapters:
+        return ["Nothing is calculated yet."]
+    parts = list(next(iter(chapters.values()))["parts"])
+    where = " and ".join(sorted({device(one["environment"]) for one in chapters.values()}))
+    lines = [
+        "The GPU scale is sized so that a whole chapter takes less than ten minutes on Colab's free GPU, "
+        f"an {sizing['gpu']}. As long as no GPU has run the chapters, that is a calculation: the figures "
+        f"below are no measurements of a GPU. It rests on processor times measured on {where}: of a chapter "
+        "at GPU scale without its training, of a training step that stays on the processor, and of starting "
+        "the operations of a step (the same step of networks two channels wide). Colab's processor is taken "
+        f"to need {sizing['slower']:g} times as long for each. To a step on the GPU are added its "
+        f"floating-point operations, counted, at {sizing['sustained'] / 1e12:.3g} · 10¹² a second, a quarter "
+        "of what the GPU's data sheet gives for float32.",
+        "",
+        f"| Chapter | {' | '.join(parts)} | sum | steps on the GPU |",
+        "|---" * (len(parts) + 3) + "|",
+    ]
+    for name, one in sorted(chapters.items()):
+        spent = [duration(one["parts"][part]) for part in parts]
+        cells = [*spent, duration(one["seconds"]), f"{one['steps']['on the GPU']:,}"]
+        lines.append(f"| [{chapter_title(name)}](/book/{name}) | {' | '.join(cells)} |")
+    return lines
+
+
+class GpuSizing(SphinxDirective):
+    """`{gpu-sizing}`"""
+
+    def run(self) -> list[nodes.Node]:
+        return self.parse_text_to_nodes("\n".join(sizing_text(gpu_sizing())))
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_directive("book-status", BookStatus)
+    app.add_directive("gpu-sizing", GpuSizing)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
