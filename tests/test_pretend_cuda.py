@@ -156,12 +156,12 @@ def test_fit_trains_images_on_cuda(capability: tuple[int, int]) -> None:
 
 
 def test_pretence_changes_no_number() -> None:
-    def trained() -> Any:
-        return gm.fit(LOSS, RING, steps=20, batch_size=32, n_critic=2, progress=False)
+    def trained(device: str) -> Any:
+        return gm.fit(LOSS, RING, steps=20, batch_size=32, n_critic=2, device=device, progress=False)
 
-    here = trained()
+    here = trained("cpu")
     with pretend_cuda():
-        there = trained()
+        there = trained("cuda")
         assert devices(there.generator, there.critic) == {CUDA}
         weights = {name: t.cpu() for name, t in there.generator.state_dict().items()}
     assert all(torch.equal(t, weights[name]) for name, t in here.generator.state_dict().items())
