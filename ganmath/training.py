@@ -150,11 +150,14 @@ class Run:
 
     @torch.no_grad()
     def sample(self, n: int, seed: int | torch.Generator = 0, batch_size: int = 1000) -> Tensor:
-        """n samples of the averaged generator, float32 on its device; the same for the same seed."""
+        """n samples of the averaged generator, float32 on its device; the same for the same seed.
+
+        seed: an integer, or a torch.Generator of any device, which draws the noise there.
+        """
         device = next(self.generator.parameters()).device
         if isinstance(seed, int):
             seed = torch.Generator(device=device).manual_seed(seed)
-        z = torch.randn(n, latent_size(self.generator), generator=seed, device=device)
+        z = torch.randn(n, latent_size(self.generator), generator=seed, device=seed.device).to(device)
         return torch.cat([self.generator(part).float() for part in z.split(batch_size)])
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -583,10 +586,10 @@ class _Batches:
             )
 
     def __call__(self, i: int) -> Tensor:
-        if hasattr(self.data, "sample"):
-            return self.data.sample(self.n, seed=self.rng)
+        if hasattr(self.data, "sample"):  # a Run may lie on another device, and so does what it draws
+            return self.data.sample(self.n, seed=self.rng).to(self.rng.device)
         if not isinstance(self.data, (Dataset, Tensor)):
-            return self.data(self.n)
+            return self.data(self.n).to(self.rng.device)
         epoch, j = divmod(i, len(self.data) // self.n)
         if epoch != self.epoch:
             order = torch.Generator(device=self.rng.device).manual_seed((self.seed << 32) + epoch + 1)
