@@ -16,7 +16,6 @@ import nbformat
 import pytest
 from IPython.core.formatters import DisplayFormatter
 
-import ganmath as gm
 from ganmath import training
 
 from .conftest import ROOT
@@ -96,8 +95,6 @@ def test_chapter_keeps_its_tensors_on_one_device(
     monkeypatch.chdir(ROOT / "book")
     for name in ("fit", "fit_critic"):
         monkeypatch.setattr(training, name, _brief(getattr(training, name)))
-    for name in gm.__all__:  # loads its module, as a cell that is left out may do
-        getattr(gm, name)
     names: dict[str, Any] = {"__name__": "__main__"}
     with pretend_cuda():
         for source in computing(_cells(chapter)):

@@ -29,3 +29,12 @@ def test_every_public_name_exists():
     for name in gm.__all__:
         assert getattr(gm, name) is not None
     assert set(gm.__all__) <= set(dir(gm))
+
+
+def test_modules_load_when_they_are_first_named():
+    code = (
+        "import ganmath as gm; p, q = (0.5, 0.5), (0.9, 0.1);"
+        "value = gm.theory.oracle.optimal_critic(gm.losses['minimax'], p, q)[1];"
+        "print(hasattr(gm.theory, 'none'), hasattr(gm, 'none'), 0.9 < value < 1.3863)"
+    )
+    assert run(code) == "False False True"
