@@ -191,7 +191,7 @@ def sizing_text(sizing: dict[str, Any]) -> list[str]:
         "at GPU scale without its training, of a training step that stays on the processor, and of starting "
         "the operations of a step (the same step of networks two channels wide). Colab's processor is taken "
         f"to need {sizing['slower']:g} times as long for each. To a step on the GPU are added its "
-        f"floating-point operations, counted, at {sizing['sustained'] / 1e12:.3g} · 10¹² a second, a quarter "
+        f"floating-point operations, counted, at {sizing['sustained'] / 1e12:.4g} · 10¹² a second, a quarter "
         "of what the GPU's data sheet gives for float32.",
         "",
         f"| Chapter | {' | '.join(parts)} | sum | steps on the GPU |",
