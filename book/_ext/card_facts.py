@@ -101,7 +101,7 @@ def times_text(times: dict[str, Any], calculated: str = "") -> str:
 
 
 def calculated_text(chapter: str, sizing: dict[str, Any]) -> str:
-    """ "GPU 6 min on a NVIDIA T4, by calculation", with a link to how; "" where it was not calculated."""
+    """ "GPU 6 min on an NVIDIA T4 by calculation, not measured", with a link to how, or ""."""
     if chapter not in sizing["chapters"]:
         return ""
     spent = duration(sizing["chapters"][chapter]["seconds"])

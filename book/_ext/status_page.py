@@ -192,7 +192,7 @@ def sizing_text(sizing: dict[str, Any]) -> list[str]:
         "the operations of a step (the same step of networks two channels wide). Colab's processor is taken "
         f"to need {sizing['slower']:g} times as long for each. To a step on the GPU are added its "
         f"floating-point operations, counted, at {sizing['sustained'] / 1e12:.4g} · 10¹² a second, a quarter "
-        "of what the GPU's data sheet gives for float32.",
+        "of what the GPU's data sheet gives for float32. Memory traffic is not counted apart.",
         "",
         f"| Chapter | {' | '.join(parts)} | sum | steps on the GPU |",
         "|---" * (len(parts) + 3) + "|",
