@@ -14,16 +14,19 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from ganmath.theory.expectation import E, Pairs, c_x, c_y, components
-from ganmath.theory.expression import c, p, q, softplus, stabilise, to_mpmath, to_numpy
+from ganmath.theory.expectation import E, Pairs, c_x, c_y, components, n_fake, n_real
+from ganmath.theory.expression import c, logaddexp, stabilise, to_mpmath, to_numpy
 
 #: The two points' outputs of a mean over pairs, and the one output of the others.
-OUTPUTS = {"p": (c,), "q": (c,), "pp": (c_x, c_y), "pq": (c_x, c_y), "qq": (c_x, c_y)}
+OUTPUTS = {"p": (c,), "q": (c,), "batch": (c,), "pp": (c_x, c_y), "pq": (c_x, c_y), "qq": (c_x, c_y)}
 
 
 @dataclass(frozen=True)
 class Mean:
-    """name = mean of term over p, q or pairs pp, pq, qq; where `log`, the log of the mean of exp(term)."""
+    """name = mean of term over p, q or pairs pp, pq, qq; where `log`, the log of the mean of exp(term).
+
+    Over "batch" it is the log of the sum of exp(term) over real and fake samples together.
+    """
 
     name: sp.Symbol
     term: sp.Expr
@@ -40,7 +43,7 @@ class Plan:
 
     def over(self, measure: str) -> bool:
         """Whether samples of a measure, "p" or "q", are needed."""
-        return any(measure in mean.over for mean in self.means)
+        return any(mean.over == "batch" or measure in mean.over for mean in self.means)
 
 
 @lru_cache(maxsize=1024)
@@ -94,23 +97,26 @@ class _Builder:
     def logarithm(self, inside: sp.Expr) -> sp.Expr:
         """log of a sum of positive multiples of means of exponentials, without the exponentials."""
         by_name = {mean.name: mean for mean in self.means}
-        logs = []
+        found = []
         for summand in sp.Add.make_args(sp.expand(inside)):
             names = [x for x in summand.free_symbols if x in by_name]
-            if len(names) != 1:
+            mean = by_name[names[0]] if len(names) == 1 else None
+            if mean is None or mean.log or not isinstance(mean.term, sp.exp):
                 return sp.log(inside)
-            mean, weight = by_name[names[0]], summand / names[0]
-            if (
-                mean.log
-                or not isinstance(mean.term, sp.exp)
-                or weight.has(names[0])
-                or not weight.is_positive
-            ):
+            weight = summand / mean.name
+            if weight.has(mean.name) or not weight.is_positive:
                 return sp.log(inside)
-            logs.append(sp.log(weight) + self.named(mean.over, mean.term.args[0], True))
+            found.append((mean.over, mean.term.args[0], weight))
+        if len(found) == 2 and found[0][1] == found[1][1]:
+            by_size = [
+                w / n for w, n in ((w, {"p": n_real, "q": n_fake}.get(o, 0)) for o, _, w in found) if n
+            ]
+            if len(by_size) == 2 and found[0][0] != found[1][0] and by_size[0] == by_size[1]:
+                return sp.log(by_size[0]) + self.named("batch", found[0][1], True)
+        logs = [sp.log(weight) + self.named(over, term, True) for over, term, weight in found]
         total = logs[0]
         for part in logs[1:]:
-            total = total + softplus(part - total)
+            total = logaddexp(total, part)
         return total
 
 
@@ -128,7 +134,8 @@ def _needed(means: Sequence[Mean], value: sp.Expr) -> set[sp.Basic]:
 class Evaluator:
     """A plan without open symbols as a function of the outputs on a finite alphabet, with its gradient.
 
-    numpy in float64, or mpmath at its working precision (arrays of objects) where `exact`.
+    numpy in float64, or mpmath at its working precision (arrays of objects) where `exact`. Sizes of batches
+    are taken as 1 each: a population has none.
     """
 
     def __init__(self, program: Plan, exact: bool = False) -> None:
@@ -147,6 +154,7 @@ class Evaluator:
         self.slopes = [self._function(program.value.diff(name), tuple(names)) for name in names]
 
     def _function(self, expr: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> Callable:
+        expr = expr.xreplace({n_real: sp.S.One, n_fake: sp.S.One})
         expr = expr.replace(sp.DiracDelta, lambda *_: sp.S.Zero)  # a slope's jump has no mass on points
         if not self.exact:
             return to_numpy(expr, symbols) if symbols else (lambda: float(expr))
@@ -194,6 +202,8 @@ class Evaluator:
 
 def _points(over: str, outputs: np.ndarray, weights: dict[str, np.ndarray]) -> tuple[tuple, np.ndarray]:
     """The outputs that a mean's term takes, and their weights: (K,), or (K, K) over pairs."""
+    if over == "batch":
+        return (outputs,), weights["p"] + weights["q"]
     if len(over) == 1:
         return (outputs,), weights[over]
     one = 0 * outputs + 1

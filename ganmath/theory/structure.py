@@ -223,14 +223,14 @@ def _relative(expr: sp.Expr) -> tuple[tuple[sp.Expr, sp.Expr, sp.Expr, sp.Expr],
         reference = _reference(e.integrand, inside)
         if reference is None:
             return None
-        found.append((e.integrand.xreplace({x: sp.S.Zero for x in inside}), weight, e.measure, reference))
+        found.append((e.integrand.xreplace(dict.fromkeys(inside, sp.S.Zero)), weight, e.measure, reference))
     return tuple(found) or None
 
 
 def _reference(integrand: sp.Expr, inside: set[E]) -> sp.Expr | None:
     """r with integrand = term(C - r), r a combination of mean outputs, term the integrand at zero means."""
     names = {e: sp.Dummy(real=True) for e in inside}
-    term = integrand.xreplace({e: sp.S.Zero for e in inside})
+    term = integrand.xreplace(dict.fromkeys(inside, sp.S.Zero))
     for weights in ((1,) * len(inside), (sp.Rational(1, len(inside)),) * len(inside)):
         r = sp.Add(*(w * names[e] for w, e in zip(weights, names, strict=True)))
         if sp.expand(term.subs(c, c - r) - integrand.xreplace(names)) == 0:
