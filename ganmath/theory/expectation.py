@@ -125,7 +125,7 @@ def outermost(expr: sp.Expr) -> set[E]:
 
 
 def at_critic(expr: sp.Expr, critic: sp.Expr) -> sp.Expr:
-    """The expression with another critic: its output C replaced by critic, an expression in ``c``, everywhere."""
+    """The expression with C replaced by another critic, an expression in ``c``, in all expectations."""
     outputs = {c: critic, c_x: critic.subs(c, c_x), c_y: critic.subs(c, c_y)}
     return expr.xreplace(outputs)
 

@@ -218,6 +218,10 @@ class GANLoss:
             values=self.values + tuple((k, exact(v)) for k, v in settings.items()),
         )
 
+    def replace(self, **changes: Any) -> "GANLoss":
+        """The loss with some of the constructor's arguments changed: fields, or parts such as gen."""
+        return replace(self, **changes)
+
     def at_defaults(self) -> "GANLoss":
         """The loss with every parameter that is still a symbol set to its default."""
         return self(**{parameter.keyword: parameter.default for parameter in self.parameters})
@@ -232,8 +236,9 @@ class GANLoss:
     def pair(cls, critic: "str | GANLoss", generator: "str | GANLoss") -> "GANLoss":
         """The discriminator objective of one loss with the generator objective of another.
 
-        Constraint, penalties and link are those of the critic's loss. Parameters that both have, such as labels, are shared; where two of one name differ, the
-        generator's gets a keyword that starts with ``generator_``.
+        Constraint, penalties and link are those of the critic's loss. Parameters that both have, such as
+        labels, are shared; where two of one name differ, the generator's gets a keyword that starts with
+        ``generator_``.
         """
         from ganmath.theory.catalogue import losses
 

@@ -107,12 +107,11 @@ class _Builder:
             if weight.has(mean.name) or not weight.is_positive:
                 return sp.log(inside)
             found.append((mean.over, mean.term.args[0], weight))
-        if len(found) == 2 and found[0][1] == found[1][1]:
-            by_size = [
-                w / n for w, n in ((w, {"p": n_real, "q": n_fake}.get(o, 0)) for o, _, w in found) if n
-            ]
-            if len(by_size) == 2 and found[0][0] != found[1][0] and by_size[0] == by_size[1]:
-                return sp.log(by_size[0]) + self.named("batch", found[0][1], True)
+        sizes = {"p": n_real, "q": n_fake}
+        if {over for over, _, _ in found} == set(sizes) and len(found) == 2:
+            weights = {weight / sizes[over] for over, _, weight in found}
+            if len(weights) == 1 and found[0][1] == found[1][1]:
+                return sp.log(weights.pop()) + self.named("batch", found[0][1], True)
         logs = [sp.log(weight) + self.named(over, term, True) for over, term, weight in found]
         total = logs[0]
         for part in logs[1:]:

@@ -1,8 +1,8 @@
 r"""What kind of expression an objective is, read off and never declared; and its two derivatives.
 
-`stationarity` is the derivative in the critic's output at a point, :math:`p\,a(C) + q\,b(C)`, `influence` that
-in the generator's density with the critic held fixed. Together they carry the theory beyond losses whose
-terms are functions of single outputs.
+`stationarity` is the derivative in the critic's output at a point, :math:`p\,a(C) + q\,b(C)`, `influence`
+that in the generator's density with the critic held fixed. Together they carry the theory beyond losses
+whose terms are functions of single outputs.
 """
 
 from dataclasses import dataclass
