@@ -51,7 +51,7 @@ def _vector(measure: sp.Expr, p: np.ndarray, q: np.ndarray) -> np.ndarray:
 
 def _mean_outputs(reference: sp.Expr, p: np.ndarray, q: np.ndarray) -> np.ndarray:
     """The vector whose product with the outputs is a combination of their means."""
-    return sum(float(reference.diff(e)) * _vector(e.measure, p, q) for e in outermost(reference))
+    return sum(float(reference.coeff(e)) * _vector(e.measure, p, q) for e in outermost(reference))
 
 
 def numerical_optimum(loss: GANLoss, p: Any, q: Any) -> tuple[np.ndarray, float]:
