@@ -10,7 +10,10 @@ __version__ = "0.1.0"
 
 _homes = {
     "ganmath.theory.expression": ["c", "u", "p", "q", "softplus", "sigmoid", "log_sigmoid", "relu"],
+    "ganmath.theory.expectation": ["E", "Pairs", "m", "c_x", "c_y", "n_real", "n_fake"],
     "ganmath.theory.loss": ["GANLoss", "Parameter"],
+    "ganmath.theory.constraints": ["Free", "Interval", "Lipschitz"],
+    "ganmath.theory.penalties": ["GradientTerm", "g"],
     "ganmath.theory.catalogue": ["losses"],
     "ganmath.theory.relativistic": ["relativistic"],
     "ganmath.theory.softmax": ["SoftmaxLoss"],

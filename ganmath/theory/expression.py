@@ -157,6 +157,20 @@ class relu(sp.Function):
         return base if exp is None else rf"{base}^{{{exp}}}"
 
 
+class logaddexp(sp.Function):
+    """log(e^x + e^y)."""
+
+    nargs = 2
+    is_real = True
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        x, y = self.args
+        return sigmoid(x - y) if argindex == 1 else sigmoid(y - x)
+
+    def _eval_rewrite_as_exp(self, x: sp.Expr, y: sp.Expr, **kwargs: Any) -> sp.Expr:
+        return sp.log(sp.exp(x) + sp.exp(y))
+
+
 def _named(printer: Any, name: str, argument: sp.Expr, exp: str | None) -> str:
     power = "" if exp is None else f"^{{{exp}}}"
     return rf"{name}{power}\left({printer.doprint(argument)}\right)"
@@ -278,20 +292,27 @@ def _fold(function: str, arguments: list[str]) -> str:
 _ELEMENTARY = ("exp", "log", "sqrt", "tanh", "cosh", "sinh", "sin", "cos", "sign")
 
 
+def _numbers(expr: sp.Expr) -> sp.Expr:
+    """log(2) and its like as numbers: torch.log takes no int."""
+    return expr.replace(lambda e: e.is_Function and e.is_number and e.is_finite, lambda e: e.evalf(17))
+
+
+_SETTINGS = {"fully_qualified_modules": False, "allow_unknown_functions": True}
+
+
 def _compile(expr: sp.Expr, symbols: Sequence[sp.Symbol], names: dict[str, Any]) -> Callable:
-    # log(2) and its like as numbers: torch.log takes no int
-    expr = expr.replace(lambda e: e.is_Function and e.is_number and e.is_finite, lambda e: e.evalf(17))
-    printer = _ArrayPrinter({"fully_qualified_modules": False, "allow_unknown_functions": True})
-    return sp.lambdify(list(symbols), expr, modules=[names], printer=printer)
+    printer = _ArrayPrinter(_SETTINGS)
+    return sp.lambdify(list(symbols), _numbers(expr), modules=[names], printer=printer)
 
 
-@lru_cache(maxsize=1024)
-def to_torch(expr: sp.Expr, symbols: tuple[sp.Symbol, ...] = (c,)) -> Callable:
-    """Elementwise torch function of the symbols, differentiable, stable at any logit.
+def torch_source(expr: sp.Expr) -> str:
+    """Python text of an expression, in the functions of `torch_names` and its symbols' own names."""
+    return str(_ArrayPrinter(_SETTINGS).doprint(_numbers(expr)))
 
-    Parameters: expr, sympy expression whose free symbols are `symbols`.
-    Returns: callable on tensors (shapes broadcast).
-    """
+
+@lru_cache(maxsize=1)
+def torch_names() -> dict[str, Any]:
+    """What the source of torch functions calls, by name."""
     import torch
     from torch.nn.functional import logsigmoid
 
@@ -304,29 +325,37 @@ def to_torch(expr: sp.Expr, symbols: tuple[sp.Symbol, ...] = (c,)) -> Callable:
     def minimum(a: Any, b: Any) -> Any:
         return -maximum(-a, -b)
 
-    function = _compile(
-        expr,
-        symbols,
-        {
-            "softplus": lambda x: -logsigmoid(-x),
-            "sigmoid": lambda x: torch.exp(logsigmoid(x)),
-            "log_sigmoid": logsigmoid,
-            "relu": torch.relu,
-            **{name: getattr(torch, name) for name in _ELEMENTARY},
-            "atan": torch.atan,
-            "abs": torch.abs,
-            "Abs": torch.abs,
-            "heaviside": lambda x: 0.5 * (1 + torch.sign(x)),
-            "where": torch.where,
-            "maximum": maximum,
-            "minimum": minimum,
-            "inf": float("inf"),
-            "nan": float("nan"),
-            "pi": float(sp.pi),
-        },
-    )
+    return {
+        "softplus": lambda x: -logsigmoid(-x),
+        "sigmoid": lambda x: torch.exp(logsigmoid(x)),
+        "log_sigmoid": logsigmoid,
+        "logaddexp": torch.logaddexp,
+        "relu": torch.relu,
+        **{name: getattr(torch, name) for name in _ELEMENTARY},
+        "atan": torch.atan,
+        "abs": torch.abs,
+        "Abs": torch.abs,
+        "heaviside": lambda x: 0.5 * (1 + torch.sign(x)),
+        "where": torch.where,
+        "maximum": maximum,
+        "minimum": minimum,
+        "inf": float("inf"),
+        "nan": float("nan"),
+        "pi": float(sp.pi),
+    }
+
+
+@lru_cache(maxsize=1024)
+def to_torch(expr: sp.Expr, symbols: tuple[sp.Symbol, ...] = (c,)) -> Callable:
+    """Elementwise torch function of the symbols, differentiable, stable at any logit.
+
+    Parameters: expr, sympy expression whose free symbols are `symbols`.
+    Returns: callable on tensors (shapes broadcast).
+    """
+    import torch
+
     if expr.free_symbols & set(symbols):
-        return function
+        return _compile(expr, symbols, torch_names())
     return lambda *arguments: torch.full_like(arguments[0], float(expr))
 
 
@@ -349,6 +378,7 @@ def to_numpy(expr: sp.Expr, symbols: tuple[sp.Symbol, ...] = (c,)) -> Callable:
             "sigmoid": sigmoid_,
             "log_sigmoid": lambda x: -np.logaddexp(0.0, -x),
             "relu": lambda x: np.maximum(x, 0.0),
+            "logaddexp": np.logaddexp,
             **{
                 name: getattr(np, name)
                 for name in (*_ELEMENTARY, "where", "maximum", "minimum", "inf", "nan", "pi")
@@ -401,6 +431,7 @@ def to_mpmath(expr: sp.Expr, symbols: tuple[sp.Symbol, ...] = (c,)) -> Callable:
         "log_sigmoid": lambda x: -softplus_(-x),
         "sigmoid": lambda x: mpmath.exp(min(x, mpmath.mpf(0))) / (1 + mpmath.exp(-abs(x))),
         "relu": lambda x: max(x, mpmath.mpf(0)),
+        "logaddexp": lambda x, y: y + softplus_(x - y),
         "Heaviside": lambda x, half=0.5: (1 + mpmath.sign(x)) / 2,
     }
     return sp.lambdify(list(symbols), expr, modules=[names, "mpmath"])

@@ -17,6 +17,7 @@ _HELPERS = {
     "sigmoid": "(x) => Math.exp(Math.min(x, 0)) / (1 + Math.exp(-Math.abs(x)))",
     "log_sigmoid": "(x) => -softplus(-x)",
     "relu": "(x) => Math.max(x, 0)",
+    "logaddexp": "(x, y) => y + softplus(x - y)",
     "heaviside": "(x) => (x > 0 ? 1 : x < 0 ? 0 : x === 0 ? 0.5 : NaN)",
     # a series of positive terms near 0, Lentz's continued fraction of erfc beyond
     "erf": """(x) => {

@@ -6,7 +6,7 @@ f_G'' = -(1/u) d/du gen(C*(u)) where that is nonnegative, and no divergence wher
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import sympy as sp
 
@@ -133,7 +133,7 @@ def pair(critic: GANLoss, generator: GANLoss) -> Pair:
         # a step that follows a divergence once its sign is turned increases that divergence
         turned = None
         if reading.divergence is None and reading.second_derivative not in (None, 0):
-            turned = gradient_reading(replace(both, gen=-both.gen, gen_real=-both.gen_real))
+            turned = gradient_reading(both.replace(gen=-both.gen, gen_real=-both.gen_real))
     except NoOptimalCritic as error:
         return Pair(*names, None, "unknown", why=f"no optimal critic: {error}")
     except Exception as error:  # one pair that sympy fails on must not cost the others their cells

@@ -1,38 +1,23 @@
 r"""Relativistic losses: what a critic says of a sample is compared with what it says of the other kind.
 
-`relativistic` makes one of any pointwise loss (Jolicoeur-Martineau 2019, 2020). A paired loss is the
-pointwise loss between the pairs :math:`p \otimes q` and :math:`q \otimes p`, seen through critics
-of the form C(x) - C(y); what follows from that is derived here. The optimum by search, which knows none
-of it, is in `ganmath.theory.relativistic_search`.
+`relativistic` makes one of any loss of single samples (Jolicoeur-Martineau 2019, 2020). What follows from it
+is derived by the rules of `ganmath.theory.rules`, which see the expression and not how it was made.
 """
 
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import sympy as sp
 
 from ganmath.names import unknown
-from ganmath.theory.derive import CHECKED, DEFINITION, PROVED, Step, derive, steps_markdown
-from ganmath.theory.distributions import probabilities
-from ganmath.theory.divergence import FDivergence, divergences
-from ganmath.theory.expression import c, p, q, to_latex, to_numpy, u
-from ganmath.theory.loss import GANLoss, Parameter, checked_outputs
-from ganmath.theory.optimum import ImplicitCritic, NoOptimalCritic, tidy
-
-if TYPE_CHECKING:
-    from ganmath.theory.oracle import VerificationReport
+from ganmath.theory.constraints import Interval
+from ganmath.theory.expectation import E, Pairs, c_x, c_y
+from ganmath.theory.expression import c, p, q
+from ganmath.theory.loss import GANLoss
+from ganmath.theory.structure import structure
 
 KINDS = ("paired", "average", "centred")
 
-#: The Le Cam divergence of p and q, on which the least-squares optima depend.
-delta = sp.Symbol("Delta", nonnegative=True)
-
-_HAND = "its hypotheses by sympy, the theorem by hand in the chapter on relativistic losses"
-_GRID = "its hypotheses on a grid of outputs, the theorem by hand in the chapter on relativistic losses"
-_OPEN = "no closed form is known"
-_half = sp.Rational(1, 2)
 _names = {
     ("paired", "minimax"): "Relativistic GAN, zero-sum (RpGAN)",
     ("paired", "nonsaturating"): "Relativistic GAN (RSGAN, RpGAN)",
@@ -42,498 +27,65 @@ _names = {
 }
 
 
-@dataclass(frozen=True)
-class RelativisticLoss:
-    r"""A pointwise loss applied to critic outputs relative to those on the other kind of sample.
+def relativistic(loss: str | GANLoss, kind: str = "paired") -> GANLoss:
+    r"""The relativistic form of a pointwise loss: outputs relative to those on the other kind of sample.
 
     .. math::
         L_D = \tfrac12 E_p[\mathrm{real}(C - \bar C_q)] + \tfrac12 E_q[\mathrm{fake}(C - \bar C_p)], \qquad
         L_G = \tfrac12 E_p[\mathrm{fake}(C - \bar C_q)] + \tfrac12 E_q[\mathrm{real}(C - \bar C_p)]
 
-    kind: "paired", where an output is compared with that of one independent sample of the other kind
-    (:math:`\bar C_q = C(y)`); "average", with the mean output on the other kind; "centred", with the
-    midpoint of both means. The generator's loss swaps the roles and uses the critic's terms, not
-    base.gen. Gradients flow through the means. Made by `relativistic`.
-    """
-
-    base: GANLoss
-    kind: str = "paired"
-
-    #: The generator's loss has terms on the critic's real outputs.
-    needs_real = True
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.base, GANLoss):
-            raise TypeError(
-                f"relativistic needs a GANLoss or the name of one, got {type(self.base).__name__}"
-            )
-        if self.kind not in KINDS:
-            raise ValueError(unknown("kind of relativistic loss", self.kind, list(KINDS)))
-        if self.base.domain != (-sp.oo, sp.oo):
-            low, high = self.base.domain
-            raise ValueError(
-                f"{self.base.label} takes outputs from {low} to {high} only, and differences of outputs "
-                "leave that range: use a base whose critic may give any real number"
-            )
-
-    # --- the base's facts ------------------------------------------------------------------------
-
-    @property
-    def name(self) -> str:
-        return f"relativistic-{self.kind}-{self.base.name}"
-
-    @property
-    def label(self) -> str:
-        """How to make it: relativistic(lsgan(a=-1), kind='average')."""
-        return f"relativistic({self.base.label}, kind={self.kind!r})"
-
-    @property
-    def title(self) -> str:
-        plain = f"Relativistic ({self.kind}): {self.base.title or self.base.label}"
-        return _names.get((self.kind, self.base.name), plain)
-
-    @property
-    def citation(self) -> str:
-        return "jolicoeur2020" if self.kind == "centred" else "jolicoeur2019"
-
-    @property
-    def year(self) -> int:
-        return 2020 if self.kind == "centred" else 2019
-
-    @property
-    def chapter(self) -> str:
-        return "relativistic"
-
-    @property
-    def parameters(self) -> tuple[Parameter, ...]:
-        """Of the base, where they are not set."""
-        return self.base.parameters
-
-    def __call__(self, **settings: Any) -> "RelativisticLoss":
-        """The loss with parameters of its base set; errors as there."""
-        return replace(self, base=self.base(**settings))
-
-    def at_defaults(self) -> "RelativisticLoss":
-        """The loss with every parameter that is still a symbol set to its default."""
-        return replace(self, base=self.base.at_defaults())
-
-    # --- torch -----------------------------------------------------------------------------------
-
-    def relative(self, c_real: Any, c_fake: Any) -> tuple[Any, Any]:
-        """Outputs minus what they are compared with, flat: those on real and those on fake samples.
-
-        Parameters: c_real (n,) and c_fake (k,), as for `critic_loss`; n = k for "paired", where the
-        i-th real is compared with the i-th fake.
-        """
-        real, fake = (checked_outputs(self.name, x).flatten() for x in (c_real, c_fake))
-        if self.kind == "average":
-            return real - fake.mean(), fake - real.mean()
-        if self.kind == "centred":
-            middle = (real.mean() + fake.mean()) / 2
-            return real - middle, fake - middle
-        if len(real) != len(fake):
-            raise ValueError(
-                f"{self.name} compares the i-th real with the i-th fake output, got {len(real)} and "
-                f"{len(fake)}: use batches of one size, or kind='average'"
-            )
-        return real - fake, fake - real
-
-    def critic_loss(self, c_real: Any, c_fake: Any) -> Any:
-        """Mean critic loss, a torch scalar that the critic minimises.
-
-        Parameters: c_real, c_fake, critic outputs, floating tensors of any shape, not empty, of one
-        size for "paired". Half precision is computed in float32. TypeError or ValueError otherwise.
-        """
-        real, fake = self.relative(c_real, c_fake)
-        return (self.base._torch("real", real).mean() + self.base._torch("fake", fake).mean()) / 2
-
-    def generator_loss(self, c_fake: Any, c_real: Any = None) -> Any:
-        """Mean generator loss, a torch scalar: the critic's with the roles of real and fake swapped.
-
-        Parameters, errors: as `critic_loss`; ValueError without c_real.
-        """
-        if c_real is None:
-            raise ValueError(f"{self.name}: the generator's loss needs the critic's real outputs too")
-        real, fake = self.relative(c_real, c_fake)
-        return (self.base._torch("fake", real).mean() + self.base._torch("real", fake).mean()) / 2
-
-    # --- finite alphabets ------------------------------------------------------------------------
-
-    def terms(self, p: Any, q: Any) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-        """(weights (J,), functionals (J, K)) of the real and of the fake terms on a finite alphabet.
-
-        L_D of the outputs C (K,) is the sum over j of weights_j real(functionals_j C), and as much of
-        fake. Parameters: p, q, probability vectors (K,).
-        """
-        p, q = probabilities(p, q)
-        one = np.eye(len(p))
-        if self.kind == "average":
-            return (p / 2, one - q), (q / 2, one - p)
-        if self.kind == "centred":
-            return (p / 2, one - (p + q) / 2), (q / 2, one - (p + q) / 2)
-        weights = np.outer(p, q).ravel() / 2
-        differences = (one[:, None, :] - one[None, :, :]).reshape(-1, len(p))
-        return (weights, differences), (weights, -differences)
-
-    def critic_value(self, outputs: Any, p: Any, q: Any) -> float:
-        """L_D of a critic with these outputs, (K,), between the probability vectors p and q, (K,)."""
-        return self._expected(outputs, p, q, "real", "fake")
-
-    def generator_value(self, outputs: Any, p: Any, q: Any) -> float:
-        """L_G of a critic with these outputs, (K,), between the probability vectors p and q, (K,)."""
-        return self._expected(outputs, p, q, "fake", "real")
-
-    def _expected(self, outputs: Any, p: Any, q: Any, *parts: str) -> float:
-        base, outputs = self.base.at_defaults(), np.asarray(outputs, dtype=float)
-        pairs = zip(parts, self.terms(p, q), strict=True)
-        return float(sum(w @ to_numpy(getattr(base, part))(a @ outputs) for part, (w, a) in pairs))
-
-    # --- page ------------------------------------------------------------------------------------
-
-    def latex(self) -> str:
-        """Both objectives as LaTeX, aligned, for a display equation; x is real and y fake."""
-        critic, generator = self.latex_objectives()
-        lines = rf"L_D &= {critic} \\ L_G &= {generator}"
-        return rf"\begin{{aligned}} {lines} \end{{aligned}}"
-
-    def latex_objectives(self) -> tuple[str, str]:
-        """L_D and L_G as LaTeX, each without its name."""
-        return self._objective(self.base.real, self.base.fake), self._objective(
-            self.base.fake, self.base.real
-        )
-
-    def _objective(self, on_real: sp.Expr, on_fake: sp.Expr) -> str:
-        of_p, of_q = r"\mathbb{E}_{p}\left[C\right]", r"\mathbb{E}_{q}\left[C\right]"
-        if self.kind == "paired":
-            x, y, pairs = sp.Symbol("C(x)"), sp.Symbol("C(y)"), r"\mathbb{E}_{p \otimes q}"
-            first, second = on_real.subs(c, x - y), on_fake.subs(c, y - x)
-            if sp.expand(first - second) == 0:
-                return rf"{pairs}\left[{_turned(first, x, y)}\right]"
-            return rf"\tfrac12\,{pairs}\left[{_turned(first + second, x, y)}\right]"
-        over = [sp.Symbol(of_q), sp.Symbol(of_p)]
-        if self.kind == "centred":
-            over = [sp.Symbol(rf"\tfrac12\left({of_p} + {of_q}\right)")] * 2
-        parts = [
-            rf"\tfrac12\,\mathbb{{E}}_{{{measure}}}\left[{_turned(term.subs(c, c - mean), c, mean)}\right]"
-            for measure, term, mean in zip("pq", (on_real, on_fake), over, strict=True)
-        ]
-        return " + ".join(parts)
-
-    def _repr_markdown_(self) -> str:
-        return f"**{self.title}**\n\n$$\n{self.latex()}\n$$"
-
-    # --- theory ----------------------------------------------------------------------------------
-
-    def derivation(self) -> "RelativisticDerivation":
-        """What ``gm.derive`` returns for it."""
-        return _derivation(self)
-
-    def verification(self, **settings: Any) -> "VerificationReport":
-        """What ``gm.verify`` returns for it."""
-        from ganmath.theory.relativistic_search import verify_relativistic
-
-        return verify_relativistic(self, **settings)
-
-
-def relativistic(loss: str | GANLoss, kind: str = "paired") -> RelativisticLoss:
-    """The relativistic form of a pointwise loss.
-
-    Parameters: loss, a GANLoss or the name of one in ``gm.losses``; kind, "paired", "average" or
-    "centred", as in `RelativisticLoss`. TypeError for anything else than a GANLoss, KeyError or
-    ValueError for an unknown name or kind, ValueError for a loss whose outputs are confined to an
-    interval. Source: Jolicoeur-Martineau 2019 (arXiv 1807.00734) and 2020 (arXiv 1901.02474), each
-    with a half before both terms.
+    Parameters: loss, a GANLoss or the name of one in ``gm.losses``; kind, "paired", where an output is
+    compared with that of one independent sample of the other kind (:math:`\bar C_q = C(y)`), "average", with
+    the mean output on the other kind, or "centred", with the midpoint of both means. The generator's loss
+    swaps the roles and uses the critic's terms, not gen. Gradients flow through the means. TypeError for
+    anything else than a GANLoss, KeyError or ValueError for an unknown name or kind, ValueError for a loss
+    whose outputs are confined to an interval or whose critic is no sum over single samples. Source:
+    Jolicoeur-Martineau 2019 (arXiv 1807.00734) and 2020 (arXiv 1901.02474), each with a half before both
+    terms.
     """
     if isinstance(loss, str):
         from ganmath.theory.catalogue import losses
 
-        return RelativisticLoss(losses[loss], kind)
-    return RelativisticLoss(loss, kind)
-
-
-def symmetrised(base: GANLoss) -> GANLoss:
-    """The only part of a loss that pairing sees: real(C) and fake(-C), averaged.
-
-    As C(x) - C(y) changes sign with the roles, both terms of a paired loss are functions of the same
-    difference. A loss with real(C) = fake(-C) is returned as it is.
-    """
-    mirrored = base.fake.subs(c, -c)
-    if sp.expand(base.real - mirrored) == 0:
-        return base
-    term = sp.expand((base.real + mirrored) / 2)
-    return replace(
-        base, real=term, fake=term.subs(c, -c), gen=-term.subs(c, -c), gen_real=sp.S.Zero, link=None
+        loss = losses[loss]
+    if not isinstance(loss, GANLoss):
+        raise TypeError(f"relativistic needs a GANLoss or the name of one, got {type(loss).__name__}")
+    if kind not in KINDS:
+        raise ValueError(unknown("kind of relativistic loss", kind, list(KINDS)))
+    if isinstance(loss.constraint, Interval):
+        low, high = loss.domain
+        raise ValueError(
+            f"{loss.label} takes outputs from {low} to {high} only, and differences of outputs "
+            "leave that range: use a base whose critic may give any real number"
+        )
+    if structure(loss.critic).pointwise is None:
+        raise ValueError(
+            f"{loss.label} compares samples already: use a loss of single samples, with real= and fake="
+        )
+    plain = f"Relativistic ({kind}): {loss.title or loss.label}"
+    centred = kind == "centred"
+    return loss.replace(
+        name=f"relativistic-{kind}-{loss.name}",
+        critic=_compared(loss.real, loss.fake, kind),
+        generator=_compared(loss.fake, loss.real, kind),
+        link=None,
+        title=_names.get((kind, loss.name), plain),
+        citation="jolicoeur2020" if centred else "jolicoeur2019",
+        year=2020 if centred else 2019,
+        chapter="relativistic",
     )
 
 
-# --- what follows --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class RelativisticDerivation:
-    r"""What follows from a relativistic loss at its optimal critic; displays itself as numbered steps.
-
-    constant: L_D of a critic that is the same everywhere. is_divergence: whether constant - min L_D is
-    >= 0, and 0 only for p = q, None where the theorem's hypotheses are not met. pair_divergence: for
-    kind "paired", min L_D >= pair_divergence.offset - D_f between :math:`p \otimes q` and
-    :math:`q \otimes p`, for all p, q an equality where `separable`. optimal_critic: one of the optimal
-    critics, which differ by constants, in u = p/q and, for least squares, `delta`, the Le Cam divergence
-    of p and q; None where no closed form is known, and why_not says why. least: min L_D in `delta`, for
-    least squares.
-    """
-
-    loss: RelativisticLoss
-    constant: sp.Expr
-    is_divergence: bool | None
-    pair_divergence: FDivergence | None
-    separable: bool
-    optimal_critic: sp.Expr | None
-    least: sp.Expr | None
-    why_not: str | None
-    steps: tuple[Step, ...] = field(repr=False)
-
-    def outputs(self, p: Any, q: Any) -> np.ndarray | None:
-        """The optimal critic (K,) on positive probability vectors p, q, or None where it is not known."""
-        if self.optimal_critic is None:
-            return None
-        p, q = probabilities(p, q)
-        return np.asarray(to_numpy(self._at(self.optimal_critic, p, q), (u,))(p / q))
-
-    def bound(self, p: Any, q: Any) -> float | None:
-        """min L_D on probability vectors p, q; where not `separable` only a lower bound of it.
-
-        None where neither is known, as for averaged losses other than least squares.
-        """
-        p, q = probabilities(p, q)
-        if self.least is not None:
-            return float(self._at(self.least, p, q))
-        if self.pair_divergence is None:
-            return None
-        return float(self.pair_divergence.offset) - self.pair_divergence(*pairs(p, q))
-
-    def _at(self, expr: sp.Expr, p: np.ndarray, q: np.ndarray) -> sp.Expr:
-        return expr.subs(delta, sp.Float(divergences["le-cam"](p, q), 17))
-
-    def _repr_markdown_(self) -> str:
-        return steps_markdown(self.loss.title, self.steps)
+def _compared(on_real: sp.Expr, on_fake: sp.Expr, kind: str) -> sp.Expr:
+    """Both terms of relative outputs, half each."""
+    if kind == "paired":
+        term = on_real.subs(c, c_x - c_y), on_fake.subs(c, c_y - c_x)
+        same = sp.expand(term[0] - term[1]) == 0
+        return E(Pairs(p, q), term[0] if same else (term[0] + term[1]) / 2)
+    of_p, of_q = E(p, c), E(q, c)
+    against = [(of_p + of_q) / 2] * 2 if kind == "centred" else [of_q, of_p]
+    return E(p, on_real.subs(c, c - against[0])) / 2 + E(q, on_fake.subs(c, c - against[1])) / 2
 
 
 def pairs(p: Any, q: Any) -> tuple[np.ndarray, np.ndarray]:
-    r"""The probability vectors :math:`p \otimes q` and :math:`q \otimes p`, each (K^2,)."""
+    r"""The probability vectors :math:`p \otimes q` and :math:`q \otimes p` of pairs, each (K^2,)."""
     return np.outer(p, q).ravel(), np.outer(q, p).ravel()
-
-
-@lru_cache(maxsize=128)
-def _derivation(loss: RelativisticLoss) -> RelativisticDerivation:
-    fixed = loss.at_defaults()
-    constant = tidy(((fixed.base.real + fixed.base.fake) / 2).subs(c, 0))
-    steps = [Step("Critic and generator minimise", loss.latex(), DEFINITION)]
-    is_divergence, how = _hypotheses(fixed.base)
-    if is_divergence:
-        steps.append(
-            Step(
-                "The base is convex, and its slopes at 0 differ, so that the critic measures a divergence:",
-                rf"{_tex(constant)} - \min_C L_D \ge 0, \quad = 0 \text{{ only for }} p = q",
-                how,
-                about="is_divergence",
-            )
-        )
-    pair_divergence = separable = scale = None
-    if loss.kind == "paired":
-        pair_divergence, scale, lifting = _lifted(fixed.base)
-        separable = scale is not None
-        steps += lifting
-    if separable and is_divergence is None:
-        # D_f = 0 only where the pairs agree, and so p and q, unless f = 0 (where k = 0)
-        is_divergence = scale != 0
-    squares = _least_squares(fixed)
-    critic = None if not separable else scale * sp.log(u)
-    why_not = None
-    if squares is not None:
-        critic, least = squares
-        steps.append(
-            Step(
-                r"Least squares: the gradient vanishes at a multiple of (p − q)/(p + q), with Δ = Δ(p, q)",
-                rf"C^*(x) = {_tex(critic.subs(u, p / q).factor())} + \text{{const}}, \qquad "
-                rf"\min_C L_D = {_tex(least)}",
-                PROVED,
-                about="optimal_critic",
-            )
-        )
-    elif critic is None:
-        why_not = _why_not(loss.kind)
-        remark = f"{why_not[0].upper()}{why_not[1:]}."
-        steps.append(Step("The optimal critic:", r"C^*\ \text{by search only}", _OPEN, remark))
-    return RelativisticDerivation(
-        loss=loss,
-        constant=constant,
-        is_divergence=is_divergence,
-        pair_divergence=pair_divergence,
-        separable=bool(separable),
-        optimal_critic=critic,
-        least=None if squares is None else squares[1],
-        why_not=why_not,
-        steps=tuple(steps),
-    )
-
-
-def _why_not(kind: str) -> str:
-    if kind == "paired":
-        return (
-            "the optimum over all functions of a pair is no difference C(x) - C(y), so the pairs' divergence "
-            "only bounds the optimum, for which no closed form is known"
-        )
-    return "no closed form is known: the means tie the outputs at all points together"
-
-
-def _hypotheses(base: GANLoss) -> tuple[bool | None, str]:
-    """Whether real and fake are convex with different slopes at 0, and how that is known."""
-    slopes = [_slope_at_zero(term) for term in (base.real, base.fake)]
-    convex = [_convex(term) for term in (base.real, base.fake)]
-    if None in slopes or None in convex or slopes[0] == slopes[1]:
-        return None, _GRID
-    return True, _HAND if set(convex) == {PROVED} else _GRID
-
-
-def _slope_at_zero(term: sp.Expr) -> sp.Expr | None:
-    """The derivative at 0, or None at a kink."""
-    sides = [sp.limit((term - term.subs(c, 0)) / c, c, 0, side) for side in "+-"] if _kinked(term) else []
-    if sides:
-        return sides[0] if sides[0] == sides[1] else None
-    return tidy(term.diff(c).subs(c, 0))
-
-
-def _kinked(term: sp.Expr) -> bool:
-    return any(
-        type(f).__name__ in ("relu", "Abs", "Max", "Min", "Piecewise") for f in term.atoms(sp.Function)
-    )
-
-
-def _convex(term: sp.Expr) -> str | None:
-    """PROVED or CHECKED (on a grid) where a term is convex, else None."""
-    if not _kinked(term) and term.diff(c, 2).is_nonnegative:
-        return PROVED
-    at = np.linspace(-12, 12, 961)
-    values = to_numpy(term)(at)
-    second = values[2:] - 2 * values[1:-1] + values[:-2]
-    return CHECKED if (second >= -1e-10 * (1 + np.abs(values[1:-1]))).all() else None
-
-
-def _lifted(base: GANLoss) -> tuple[FDivergence | None, sp.Expr | None, list[Step]]:
-    """Divergence of the pairs, k where the pairs' optimal critic is k log U (else None), and the steps."""
-    try:
-        found = derive(symmetrised(base))
-    except NoOptimalCritic:
-        return None, None, []
-    divergence = found.critic_divergence.scaled(_half, found.critic_divergence.offset / 2)
-    best = found.optimal_critic
-    scale = _scale_of_log(best)
-    ratio = sp.Symbol("U", positive=True)
-    shown = r"\text{implicit}" if best.has(ImplicitCritic) else _tex(best.subs(u, ratio))
-    relation, remark = r"\ge", ""
-    if scale is not None:
-        relation = "="
-        remark = f"It is the difference $C^*(x) - C^*(y)$ of $C^* = {_tex(scale * sp.log(u))}$."
-    steps = [
-        Step(
-            "Over all functions T of a pair the minimum is that of the pointwise loss between pairs:",
-            rf"T^*(U) = {shown}, \qquad U = \frac{{p(x)\,q(y)}}{{q(x)\,p(y)}} = \frac{{u(x)}}{{u(y)}}",
-            found.check("optimal_critic") or CHECKED,
-            remark,
-            "separable",
-        ),
-        Step(
-            "Critics of the form C(x) − C(y) are some of these, so",
-            rf"\min_C L_D {relation} {_tex(divergence.offset)} - {_of_pairs(divergence)}",
-            found.check("critic_divergence") or CHECKED,
-            "" if divergence.name else rf"with $f(u) = {_tex(divergence.f)}$.",
-            "pair_divergence",
-        ),
-    ]
-    return divergence, scale, steps
-
-
-def _scale_of_log(best: sp.Expr) -> sp.Expr | None:
-    """k where the expression is k log u, else None: only then does it turn quotients into differences."""
-    if best.has(ImplicitCritic, sp.Piecewise):
-        return None
-    scale = tidy(u * best.diff(u))
-    return scale if not scale.has(u) and tidy(best - scale * sp.log(u)) == 0 else None
-
-
-def _of_pairs(divergence: FDivergence) -> str:
-    lifted = r"p \otimes q{}q \otimes p"
-    text = divergence.scaled_latex.replace("(p, q)", f"({lifted.format(', ')})")
-    for bar in (r"\,\|\,", r"\|"):
-        text = text.replace(f"(p{bar}q)", f"({lifted.format(bar)})").replace(
-            f"(q{bar}p)", f"({lifted.format(bar)})"
-        )
-    return text
-
-
-def _least_squares(loss: RelativisticLoss) -> tuple[sp.Expr, sp.Expr] | None:
-    """(optimal critic in u and `delta`, min L_D in `delta`) where both terms are squares; None otherwise.
-
-    The critic is beta (p - q)/(p + q), whose means are beta Delta/2 and -beta Delta/2 and whose second
-    moments under p and q add up to beta^2 Delta; beta makes the functional derivative vanish everywhere.
-    """
-    if loss.kind == "paired":
-        loss = replace(loss, base=symmetrised(loss.base))
-    terms = loss.base.real, loss.base.fake
-    if any(not t.is_polynomial(c) or sp.degree(t, c) != 2 for t in terms) or not all(map(_convex, terms)):
-        return None
-    beta, moment = sp.symbols("beta moment", real=True)
-    residual = sp.together(_functional_derivative(loss, beta)).as_numer_denom()[0]
-    solutions = sp.solve(sp.Poly(residual, p, q).coeffs(), beta, dict=True)
-    if len(solutions) != 1 or beta not in solutions[0]:
-        return None
-    found = sp.factor(solutions[0][beta])
-    value = tidy(_value(loss, beta, moment).subs(beta, found))
-    if value.has(moment):
-        return None
-    return found * (u - 1) / (u + 1), sp.factor(value)
-
-
-def _functional_derivative(loss: RelativisticLoss, beta: sp.Expr) -> sp.Expr:
-    """Twice the derivative of L_D in the critic's value at a point, at beta (p - q)/(p + q)."""
-    real, fake = loss.base.real.diff(c), loss.base.fake.diff(c)
-    at, of_p, of_q = beta * (p - q) / (p + q), beta * delta / 2, -beta * delta / 2
-    if loss.kind == "paired":
-        own = p * real.subs(c, at - of_q) + q * fake.subs(c, at - of_p)
-        return own - q * real.subs(c, of_p - at) - p * fake.subs(c, of_q - at)
-    if loss.kind == "average":
-        own = p * real.subs(c, at - of_q) + q * fake.subs(c, at - of_p)
-        return own - q * real.subs(c, of_p - of_q) - p * fake.subs(c, of_q - of_p)
-    # the midpoint of the means is 0
-    own = p * real.subs(c, at) + q * fake.subs(c, at)
-    return own - (p + q) / 2 * (real.subs(c, of_p) + fake.subs(c, of_q))
-
-
-def _value(loss: RelativisticLoss, beta: sp.Expr, moment: sp.Expr) -> sp.Expr:
-    """L_D at beta (p - q)/(p + q); moment stands for its second moment under p."""
-    of_p, of_q = beta * delta / 2, -beta * delta / 2
-    second = {"p": moment, "q": beta**2 * delta - moment}
-    against = {"paired": (of_q, of_p), "average": (of_q, of_p), "centred": (sp.S.Zero, sp.S.Zero)}[loss.kind]
-    total = sp.S.Zero
-    for term, own, mean, other in zip(
-        (loss.base.real, loss.base.fake), "pq", (of_p, of_q), against, strict=True
-    ):
-        two, one, zero = sp.Poly(term, c).all_coeffs()
-        square = second[own] - 2 * mean * other + other**2
-        if loss.kind == "paired":  # the other output varies too
-            square += second["q" if own == "p" else "p"] - other**2
-        total += two * square + one * (mean - other) + zero
-    return total / 2
-
-
-# --- LaTeX ---------------------------------------------------------------------------------------
-
-
-def _tex(expr: Any) -> str:
-    return to_latex(sp.sympify(expr))
-
-
-def _turned(expr: sp.Expr, first: sp.Symbol, second: sp.Symbol) -> str:
-    """LaTeX with first - second and second - first, not -first + second."""
-    text = to_latex(expr)
-    return text.replace(f"- {first} + {second}", f"{second} - {first}")

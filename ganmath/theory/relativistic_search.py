@@ -2,23 +2,59 @@
 
 On a finite alphabet L_D is a sum of base terms of linear functions of the critic's outputs, convex where
 the base is. Newton's method finds the minimum of smooth losses, a linear program that of piecewise
-linear ones. Nothing here uses the algebra of `ganmath.theory.relativistic`.
+linear ones. Nothing here uses the algebra of `ganmath.theory.rules`.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import mpmath
 import numpy as np
 import sympy as sp
 
+from ganmath.theory.derive import derive
+from ganmath.theory.expectation import components, outermost
 from ganmath.theory.expression import c, relu, to_numpy
+from ganmath.theory.expression import p as p_
+from ganmath.theory.loss import GANLoss
 from ganmath.theory.oracle import Check, VerificationError, VerificationReport
-from ganmath.theory.relativistic import RelativisticDerivation, RelativisticLoss
+from ganmath.theory.structure import structure
 
 _ROUNDS = 200
 
 
-def numerical_optimum(loss: RelativisticLoss, p: Any, q: Any) -> tuple[np.ndarray, float]:
+class Sum(NamedTuple):
+    """One summand of L_D on a finite alphabet: the sum over j of weights_j term(functionals_j C)."""
+
+    weights: np.ndarray
+    functionals: np.ndarray
+    term: sp.Expr
+
+
+def sums(loss: GANLoss, p: Any, q: Any) -> list[Sum]:
+    """L_D of the outputs C (K,), between probability vectors p, q (K,), as a sum of `Sum`."""
+    one = np.eye(len(p))
+    found = structure(loss.critic)
+    if found.difference is not None:
+        differences = (one[:, None, :] - one[None, :, :]).reshape(-1, len(p))
+        return [Sum(np.outer(p, q).ravel(), differences, found.difference)]
+    if found.relative is None:
+        raise ValueError(f"{loss.label} compares no samples with samples or means")
+    return [
+        Sum(float(weight) * _vector(measure, p, q), one - _mean_outputs(reference, p, q), term)
+        for term, weight, measure, reference in found.relative
+    ]
+
+
+def _vector(measure: sp.Expr, p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    return sum(float(weight) * (p if of == p_ else q) for of, weight in components(measure))
+
+
+def _mean_outputs(reference: sp.Expr, p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """The vector whose product with the outputs is a combination of their means."""
+    return sum(float(reference.coeff(e)) * _vector(e.measure, p, q) for e in outermost(reference))
+
+
+def numerical_optimum(loss: GANLoss, p: Any, q: Any) -> tuple[np.ndarray, float]:
     """The optimal critic and min L_D between two positive probability vectors, by search.
 
     Parameters: loss, a loss of `relativistic`; p, q, probability vectors (K,) without zeros (where a
@@ -29,37 +65,33 @@ def numerical_optimum(loss: RelativisticLoss, p: Any, q: Any) -> tuple[np.ndarra
     """
     loss = loss.at_defaults()
     p, q = np.asarray(p, dtype=float), np.asarray(q, dtype=float)
-    terms = loss.terms(p, q)
     if not ((p > 0) & (q > 0)).all():
         raise ValueError("give every point a positive probability under p and q: the optimum may be infinite")
-    outputs = _linear_program(loss, terms) if _kinks(loss) else _newton(loss, terms, p + q)
+    terms = sums(loss, p, q)
+    kinks = _kinks(terms)
+    outputs = _linear_program(loss, terms, kinks) if kinks else _newton(loss, terms, p + q)
     outputs = outputs - (p + q) @ outputs / 2
-    return outputs, loss.critic_value(outputs, p, q)
+    return outputs, float(sum(w @ to_numpy(term)(a @ outputs) for w, a, term in terms))
 
 
-def _kinks(loss: RelativisticLoss) -> list[float]:
+def _kinks(terms: list[Sum]) -> list[float]:
     """Where relu and absolute values of the terms have their kinks."""
-    found = {
-        root
-        for term in (loss.base.real, loss.base.fake)
-        for part in term.atoms(relu, sp.Abs)
-        for root in sp.solve(part.args[0], c)
-    }
+    found = {root for x in terms for part in x.term.atoms(relu, sp.Abs) for root in sp.solve(part.args[0], c)}
     return sorted(float(root) for root in found)
 
 
-def _linear_program(loss: RelativisticLoss, terms: Any) -> np.ndarray:
+def _linear_program(loss: GANLoss, terms: list[Sum], at: list[float]) -> np.ndarray:
     """min sum of w_j t_j with t_j above every linear piece of its term (both convex)."""
     from scipy.optimize import linprog
 
-    kinks = np.array(_kinks(loss))
+    kinks = np.array(at)
     between = np.concatenate([[kinks[0] - 1], (kinks[1:] + kinks[:-1]) / 2, [kinks[-1] + 1]])
-    weights = np.concatenate([w for w, _ in terms])
-    size = terms[0][1].shape[1]
+    weights = np.concatenate([x.weights for x in terms])
+    size = terms[0].functionals.shape[1]
     rows: list[np.ndarray] = []
     bounds: list[np.ndarray] = []
     start = 0
-    for (w, a), term in zip(terms, (loss.base.real, loss.base.fake), strict=True):
+    for w, a, term in terms:
         value, slope = to_numpy(term), to_numpy(term.diff(c).doit())
         for at in between:
             s = float(slope(at))
@@ -83,7 +115,7 @@ def _linear_program(loss: RelativisticLoss, terms: Any) -> np.ndarray:
     return np.array(found.x)[:size]
 
 
-def _newton(loss: RelativisticLoss, terms: Any, mass: np.ndarray) -> np.ndarray:
+def _newton(loss: GANLoss, terms: list[Sum], mass: np.ndarray) -> np.ndarray:
     """The best stationary point that damped Newton steps reach from a few starts.
 
     The output where there is most mass is held at 0; the others are scaled by the root of their mass.
@@ -91,7 +123,7 @@ def _newton(loss: RelativisticLoss, terms: Any, mass: np.ndarray) -> np.ndarray:
     held = int(mass.argmax())
     scale = np.delete(mass, held) ** -0.5
     parts = []
-    for (w, a), term in zip(terms, (loss.base.real, loss.base.fake), strict=True):
+    for w, a, term in terms:
         free = np.delete(a, held, axis=1) * scale
         parts.append((w, free, *(to_numpy(term.diff(c, k).doit()) for k in range(3))))
     starts = np.random.default_rng(0).normal(size=(4, len(scale))) * np.array([[0], [1], [1], [1]])
@@ -144,9 +176,9 @@ def _descend(parts: Any, x: np.ndarray) -> np.ndarray | None:
 
 
 def verify_relativistic(
-    loss: RelativisticLoss,
+    loss: GANLoss,
     *,
-    derivation: RelativisticDerivation | None = None,
+    derivation: Any = None,
     n: int = 10,
     seed: int = 0,
     tolerance: float = 1e-9,
@@ -157,7 +189,7 @@ def verify_relativistic(
     points: the optimal critic (to the square root of the tolerance) and its value, or, where these are not
     known, that the minimum stays above the derived bound; and that constant - min L_D is a divergence.
     """
-    derivation = loss.derivation() if derivation is None else derivation
+    derivation = derive(loss) if derivation is None else derivation
     rng = np.random.default_rng(seed)
     found: dict[str, tuple[int, float]] = {}
     pairs = [tuple(rng.dirichlet(np.ones(4)) * 0.98 + 0.005 for _ in range(2)) for _ in range(n)]

@@ -13,24 +13,11 @@ import mpmath
 import sympy as sp
 
 from ganmath.theory.divergence import divergences
+from ganmath.theory.expectation import E, m
 from ganmath.theory.expression import BookPrinter, as_exponentials, c, p, q, to_mpmath, u
 from ganmath.theory.optimum import tidy
 
-m = sp.Symbol("m", positive=True)
-"""The mixture (p + q)/2; checks put that in its place."""
-
 theta = sp.Symbol("theta")
-
-
-class E(sp.Function):
-    """E(p, g): the expectation of g(x), an expression in p and q at x, under the density p."""
-
-    nargs = 2
-
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
-        density, inner = (printer.doprint(arg) for arg in self.args)
-        text = rf"\mathbb{{E}}_{{{density}}}\left[{inner}\right]"
-        return text if exp is None else rf"{text}^{{{exp}}}"
 
 
 class Int(sp.Function):
