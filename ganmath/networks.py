@@ -82,7 +82,7 @@ def MLP(*sizes: int, slope: float = 0.2) -> Network:
         raise ValueError(f"MLP needs two or more positive widths, input first, not {sizes}")
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(sizes):
-        layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(slope)]
+        layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(slope, inplace=True)]
     spec = {"builder": "MLP", "sizes": list(sizes), "slope": slope}
     return Network(*layers[:-1], spec=spec, latent=sizes[0])
 

@@ -36,12 +36,17 @@ class Penalty:
         """Mean over samples, in a pass of its own and without autocast, which would bend the gradient."""
         x = _points(self, real, fake, rng).detach().requires_grad_()
         with torch.enable_grad(), torch.autocast(x.device.type, enabled=False):
-            return self.of_pass(critic(x.float()).float(), x)
+            return self.of_pass(critic(_at_least_single(x)), x)
 
     def of_pass(self, outputs: Tensor, x: Tensor) -> Tensor:
         """The same from outputs (n,) or (n, 1) that were computed at x, which requires a gradient."""
         (gradient,) = torch.autograd.grad(outputs.sum(), x, create_graph=True)
-        return self.of_gradient(gradient.float()).mean()
+        return self.of_gradient(_at_least_single(gradient)).mean()
+
+
+def _at_least_single(x: Tensor) -> Tensor:
+    """float32 for half precision, as losses are computed; float64 stays."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 @lru_cache(maxsize=256)
@@ -105,8 +110,12 @@ def unmet(constraint: Constraint, critic: nn.Module, penalties: Iterable[Gradien
 
 def _is_spectrally_normalised(critic: nn.Module) -> bool:
     layers = [module for module in critic.modules() if isinstance(module, _WEIGHTED)]
-    return bool(layers) and all(
-        parametrize.is_parametrized(layer, "weight")
-        and "_SpectralNorm" in [type(p).__name__ for p in layer.parametrizations.weight]  # type: ignore[union-attr]
-        for layer in layers
-    )
+    return bool(layers) and all("SpectralNorm" in _normalisers(layer) for layer in layers)
+
+
+def _normalisers(layer: nn.Module) -> str:
+    """What torch runs on a layer's weight, by class: `parametrizations.spectral_norm`, or the older hook."""
+    hooks = list(layer._forward_pre_hooks.values())
+    if parametrize.is_parametrized(layer, "weight"):
+        hooks += list(layer.parametrizations.weight)  # type: ignore[union-attr, arg-type]
+    return " ".join(type(hook).__name__ for hook in hooks)

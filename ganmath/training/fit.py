@@ -149,7 +149,7 @@ def fit(
 
         def read(state: dict[str, Tensor]) -> None:
             nonlocal saved
-            for act in [callback] if callable(callback) else callback:
+            for act in [callback] if callable(callback) else callback or ():
                 act(result(state))
             due = loop.step - saved >= checkpoint_every or loop.step == steps
             if checkpoint is not None and due:

@@ -86,7 +86,8 @@ class Game:
         shared = [] if torch.is_autocast_enabled(x.device.type) else [t for t in due if t.at in seen]
         for term in shared:
             seen[term.at].requires_grad_()
-        c_real, c_fake = self.outputs(x, y)
+        # apart where a gradient is taken: it would go back through the other half of the batch for nothing
+        c_real, c_fake = (logits(self.critic, z) for z in (x, y)) if shared else self.outputs(x, y)
         value = self.critic_loss(c_real, c_fake)
         for term in due:
             if term in shared:
