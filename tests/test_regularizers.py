@@ -1,4 +1,4 @@
-"""Penalties equal their closed forms and symbolic gradients; constraints are kept, or refused with a way out."""
+"""Penalties equal closed forms and symbolic gradients; constraints are kept, or refused with a way out."""
 
 import copy
 
