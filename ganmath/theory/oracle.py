@@ -22,8 +22,6 @@ from ganmath.theory.loss import GANLoss
 if TYPE_CHECKING:
     from ganmath.theory.derive import Derivation
 
-# outputs that the scan visits: 1 % apart in relative terms, both signs, out to 1e8
-_REACH, _STEPS = 1e8, 4001
 _DIGITS = 40
 
 # the one pair on which the gradient is compared where f is an integral of implicit functions
@@ -73,111 +71,6 @@ class VerificationReport:
         lines += ["| compared with the search | cases | digits agreed, at least |", "|---|---|---|"]
         lines += [f"| {k.claim} | {k.cases} | {k.digits} |" for k in self.checks]
         return "\n".join(lines)
-
-
-# --- the optimum by search -----------------------------------------------------------------------
-
-
-def optimal_critic(loss: GANLoss, p: Any, q: Any, dps: int | None = None) -> tuple[np.ndarray, Any]:
-    r"""argmin and minimum over c of sum_i p_i real(c_i) + q_i fake(c_i), found by search.
-
-    Parameters: loss, parameters at their defaults where not set; p, q, probability vectors (K,),
-    zeros allowed; dps, digits of the value (float64 for None).
-    Returns: the outputs (K,) and the infimum. An output is +-inf where the infimum is approached
-    but not attained, nan where p = q = 0; the infimum is -inf where there is none. Where the
-    minimum is not unique the output is one of the minimisers. Outputs of smooth losses are good
-    to half the digits of the value. Minima narrower than 1 % of |c| may be missed.
-    """
-    probabilities([float(x) for x in p], [float(x) for x in q])
-    objective = _Objective(loss)
-    with mpmath.workdps(dps or 16):
-        ps, qs = normalised(p), normalised(q)
-        found = [objective.minimise(a, b) for a, b in zip(ps, qs, strict=True)]
-        value = mpmath.fsum(v for _, v in found)
-    if dps is None:
-        return np.array([float(x) for x, _ in found]), float(value)
-    return np.array([x for x, _ in found], dtype=object), value
-
-
-class _Objective:
-    """a real(C) + b fake(C) of one loss as functions of the weights a, b >= 0 and the output C."""
-
-    def __init__(self, loss: GANLoss) -> None:
-        loss = loss.at_defaults()
-        self.low, self.high = (float(end) for end in loss.domain)
-        self.real, self.fake, self.gen, self.gen_real = (
-            to_mpmath(getattr(loss, part), (c,)) for part in ("real", "fake", "gen", "gen_real")
-        )
-        scan = np.sinh(np.linspace(-np.arcsinh(_REACH), np.arcsinh(_REACH), _STEPS))
-        inside = scan[(scan > self.low) & (scan < self.high)]
-        finite = [end for end in (self.low, self.high) if np.isfinite(end)]
-        self.scan = np.unique(np.concatenate([inside, finite]))
-        with np.errstate(all="ignore"):
-            self.scanned = [to_numpy(e, (c,))(self.scan) for e in (loss.real, loss.fake)]
-
-    def __call__(self, a: mpmath.mpf, b: mpmath.mpf, x: mpmath.mpf) -> mpmath.mpf:
-        # a weight of 0 switches its term off, even where that term is infinite
-        try:
-            return (a * self.real(x) if a else mpmath.mpf(0)) + (b * self.fake(x) if b else 0)
-        except (ZeroDivisionError, OverflowError):  # a pole at an end of the domain; exp(exp(1e80))
-            return mpmath.inf
-
-    def minimise(self, a: mpmath.mpf, b: mpmath.mpf) -> tuple[mpmath.mpf, mpmath.mpf]:
-        """(output, infimum) at the weights a, b to mpmath's working precision."""
-        if a == 0 and b == 0:
-            return mpmath.nan, mpmath.mpf(0)
-        weights = float(a / (a + b)), float(b / (a + b))
-        with np.errstate(all="ignore"):
-            values = sum(w * v for w, v in zip(weights, self.scanned, strict=True) if w)
-        values = np.where(np.isnan(values), np.inf, values)
-        floor = values.min()
-        slack = 1e-14 * abs(floor) if np.isfinite(floor) else 0.0
-        lowest = np.flatnonzero(values <= floor + slack)
-        left = mpmath.mpf(self.scan[max(lowest[0] - 1, 0)])
-        right = mpmath.mpf(self.scan[min(lowest[-1] + 1, self.scan.size - 1)])
-        with mpmath.extradps(15):
-            candidates = [_golden(lambda x: self(a, b, x), left, right)]
-            candidates += [(left, self(a, b, left)), (right, self(a, b, right))]
-            best = min(candidates, key=lambda found: (found[1], abs(found[0])))
-            for end in (self.low, self.high):
-                if np.isinf(end):
-                    infimum = self._at_infinity(a, b, mpmath.sign(end))
-                    # an infinite output is reported only where no finite one is as good
-                    if infimum < best[1] or (infimum == best[1] and not self._attained(a, b, end, infimum)):
-                        best = mpmath.mpf(end), infimum
-            return best
-
-    def _attained(self, a: mpmath.mpf, b: mpmath.mpf, end: float, infimum: mpmath.mpf) -> bool:
-        """Whether the objective has reached its limit already, and not only up to rounding."""
-        if self.low < 0 < self.high and self(a, b, mpmath.mpf(0)) <= infimum:
-            return True
-        with mpmath.workdps(1000):  # shows exp(-1000)
-            return bool(self(a, b, mpmath.sign(end) * 1000) <= infimum)
-
-    def _at_infinity(self, a: mpmath.mpf, b: mpmath.mpf, sign: int) -> mpmath.mpf:
-        """Limit of the objective as C runs to an infinite end, -oo where it falls without bound."""
-        near, far = (self(a, b, sign * mpmath.mpf(10) ** k) for k in (mpmath.mp.dps, 2 * mpmath.mp.dps))
-        # what is left of exp(-C) or 1/C is no part of the limit
-        return -mpmath.inf if near - far > (a + b) else mpmath.chop(far, mpmath.eps)
-
-
-def _golden(
-    g: Callable[[mpmath.mpf], mpmath.mpf], left: mpmath.mpf, right: mpmath.mpf
-) -> tuple[mpmath.mpf, mpmath.mpf]:
-    """Golden-section search (Kiefer 1953) on [left, right] down to the working precision."""
-    golden = (mpmath.sqrt(5) - 1) / 2
-    inner, outer = right - golden * (right - left), left + golden * (right - left)
-    g_inner, g_outer = g(inner), g(outer)
-    while right - left > 8 * mpmath.eps * (1 + min(abs(left), abs(right))):
-        if g_inner <= g_outer:
-            right, outer, g_outer = outer, inner, g_inner
-            inner = right - golden * (right - left)
-            g_inner = g(inner)
-        else:
-            left, inner, g_inner = inner, outer, g_outer
-            outer = left + golden * (right - left)
-            g_outer = g(outer)
-    return min(((inner, g_inner), (outer, g_outer)), key=lambda found: found[1])
 
 
 # --- the comparison ------------------------------------------------------------------------------
@@ -300,7 +193,8 @@ class _Comparison:
         self.label = loss.label
         self.claims = claims
         self.tolerance = tolerance
-        self.objective = _Objective(loss)
+        self.objective = Pointwise(loss)
+        self.gen, self.gen_real = to_mpmath(loss.gen, (c,)), to_mpmath(loss.gen_real, (c,))
         self.found: dict[str, tuple[int, float]] = {}
         self.optima: dict[tuple[Any, Any], tuple[mpmath.mpf, mpmath.mpf]] = {}
 
@@ -336,7 +230,7 @@ class _Comparison:
             searched, lowest = self.optimum(a, b)
             p, q = to_mpf(a), to_mpf(b)
             if mpmath.isinf(derived):
-                attained = self.objective._at_infinity(p, q, mpmath.sign(derived))
+                attained = self.objective.at_infinity(p, q, mpmath.sign(derived))
             else:
                 attained = self.objective(p, q, derived)
             self.compare("objective at the optimal critic", attained, lowest, ratio)
@@ -374,7 +268,7 @@ class _Comparison:
     def _gen(self, a: Any, b: Any) -> mpmath.mpf:
         """gen(C*) with the searched critic."""
         x, _ = self.optimum(a, b)
-        return self._limit(self.objective.gen, x)
+        return self._limit(self.gen, x)
 
     @staticmethod
     def _limit(term: Callable[[mpmath.mpf], mpmath.mpf], x: mpmath.mpf) -> mpmath.mpf:
@@ -388,7 +282,7 @@ class _Comparison:
         """E_q gen(C*) + E_p gen_real(C*) with the searched critic."""
         terms = []
         for a, b in zip(*pair, strict=True):
-            real = self._limit(self.objective.gen_real, self.optimum(a, b)[0])
+            real = self._limit(self.gen_real, self.optimum(a, b)[0])
             terms.append(to_mpf(b) * self._gen(a, b) + to_mpf(a) * real)
         return mpmath.fsum(terms)
 
@@ -497,7 +391,7 @@ class _Comparison:
             if not mpmath.isfinite(x):
                 continue
             h = mpmath.mpf(10) ** (-_DIGITS // 3) * (1 + abs(x))
-            below, at, above = (self.objective.gen(x + k * h) for k in (-1, 0, 1))
+            below, at, above = (self.gen(x + k * h) for k in (-1, 0, 1))
             if abs(above - 2 * at + below) > mpmath.sqrt(h) * h:
                 continue  # at a kink gen has no one slope
             derived = self.claims.slope(to_mpf(ratio))
