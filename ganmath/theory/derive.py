@@ -176,8 +176,6 @@ def derive(loss: GANLoss) -> Derivation:
     """
     from ganmath.theory import recorded
 
-    if not isinstance(loss, GANLoss):  # it is no pointwise loss, and knows what follows from it
-        return loss.derivation()
     known = recorded.look_up(loss)
     return known if known is not None else derive_afresh(loss)
 

@@ -4,6 +4,9 @@ r"""Relativistic losses: what a critic says of a sample is compared with what it
 is derived by the rules of `ganmath.theory.rules`, which see the expression and not how it was made.
 """
 
+from typing import Any
+
+import numpy as np
 import sympy as sp
 
 from ganmath.names import unknown
@@ -81,3 +84,8 @@ def _compared(on_real: sp.Expr, on_fake: sp.Expr, kind: str) -> sp.Expr:
     of_p, of_q = E(p, c), E(q, c)
     against = [(of_p + of_q) / 2] * 2 if kind == "centred" else [of_q, of_p]
     return E(p, on_real.subs(c, c - against[0])) / 2 + E(q, on_fake.subs(c, c - against[1])) / 2
+
+
+def pairs(p: Any, q: Any) -> tuple[np.ndarray, np.ndarray]:
+    r"""The probability vectors :math:`p \otimes q` and :math:`q \otimes p` of pairs, each (K^2,)."""
+    return np.outer(p, q).ravel(), np.outer(q, p).ravel()

@@ -26,7 +26,8 @@ from ganmath.theory.equations.registry import (
 )
 from ganmath.theory.expression import as_exponentials, c, p, q, sigmoid, softplus, to_mpmath, u
 from ganmath.theory.optimum import tidy
-from ganmath.theory.relativistic import delta, relativistic
+from ganmath.theory.relativistic import relativistic
+from ganmath.theory.rules import delta
 
 _logistic, _squares = losses["nonsaturating"], losses["lsgan"](a=-1, b=1)
 _pair = r"p \otimes q,\, q \otimes p"
