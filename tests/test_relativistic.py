@@ -13,7 +13,7 @@ import ganmath as gm
 from ganmath.theory.divergence import divergences
 from ganmath.theory.expression import c, to_mpmath
 from ganmath.theory.relativistic import KINDS, delta, pairs, symmetrised
-from ganmath.theory.relativistic_search import numerical_optimum
+from ganmath.theory.search import numerical_optimum
 
 LOGISTIC, SQUARES = gm.losses["nonsaturating"], gm.losses["lsgan"]
 SIGNED = SQUARES(a=-1, b=1)

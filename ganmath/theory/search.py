@@ -143,14 +143,15 @@ def _tangents(loss: GANLoss, weights: Any, feasible: Feasible) -> Found:
     fixed = _held(_objective(evaluate, *weights), feasible, weights)
     critics = [np.zeros(size), *np.random.default_rng(0).normal(size=(2, size))]
     best, bound = (np.inf, critics[0]), -np.inf
-    for _ in range(_ROUNDS):
+    for turn in range(_ROUNDS):
         below, outputs = lower_bound(terms, critics, feasible, fixed=fixed)
         if np.isfinite(below):
             value = float(evaluate(outputs, *weights)[0])
             best, bound = min(best, (value, outputs), key=lambda x: x[0]), max(bound, below)
             if best[0] - bound <= 1e-12 * (1 + abs(best[0])):
                 return _found(best[1], best[0], bound)
-        critics.append(np.clip(outputs, -30, 30) if not np.isfinite(below) else outputs)
+        reach = np.inf if np.isfinite(below) else 10.0 * 2**turn  # nothing bounds yet: farther and farther out
+        critics.append(np.clip(outputs, -reach, reach))
     if not np.isfinite(best[0]):
         raise ValueError(f"{loss.label}: no minimum found: its critic's objective seems to fall without bound")
     return _found(best[1], best[0], bound)
@@ -198,7 +199,7 @@ def _smooth(loss: GANLoss, exact: Any, weights: Any, convex: bool, dps: int | No
     if convex:
         bound = _bound_around(whole(evaluate, *weights), outputs, Feasible(), 0 if constant else None)
     if dps is not None:
-        inverse = np.linalg.inv(_hessian(objective, outputs, constant))
+        inverse = np.linalg.pinv(_hessian(objective, outputs, constant), rcond=1e-12, hermitian=True)
         with mpmath.workdps(dps + 10):
             p, q = (np.array(normalised(v), dtype=object) for v in exact)
             outputs, value = _in_mpmath(_objective(Evaluator(plan(loss.critic), exact=True), p, q), outputs, inverse)
@@ -221,10 +222,11 @@ def _lbfgs(objective: Objective, start: np.ndarray) -> np.ndarray:
 def _hessian(objective: Objective, x: np.ndarray, constant: bool) -> np.ndarray:
     """By central differences of the gradient; the free constant gets the mean curvature."""
     step = 1e-5 * (1 + np.abs(x))
-    columns = [
-        (objective(x + h * e)[1] - objective(x - h * e)[1]) / (2 * h)
-        for h, e in zip(step, np.eye(len(x)), strict=True)
-    ]
+    with np.errstate(all="ignore"):
+        columns = [
+            (objective(x + h * e)[1] - objective(x - h * e)[1]) / (2 * h)
+            for h, e in zip(step, np.eye(len(x)), strict=True)
+        ]
     hessian = np.array(columns)
     hessian = (hessian + hessian.T) / 2
     return hessian + constant * np.abs(np.trace(hessian)) / len(x) ** 2
@@ -238,12 +240,15 @@ def _newton(objective: Objective, x: np.ndarray, constant: bool) -> np.ndarray |
         if not np.isfinite(hessian).all():
             return None
         low, high = np.linalg.eigvalsh(hessian)[[0, -1]]
+        least = np.abs(gradient).max()
         if high <= 0:  # flat to the working precision, far out where the loss saturates
             return None
         positive = low > 1e-12 * high
+        if not positive and low > -1e-9 * high and least < 1e-9 * high:  # one of many minima
+            return x
         ridge = 0.0 if positive else 1e-3 * high + abs(low)
         step = -np.linalg.solve(hessian + ridge * np.eye(len(x)), gradient)
-        size, least = 1.0, np.abs(gradient).max()
+        size = 1.0
         found = objective(x + step)
         if positive and -gradient @ step < 1e-12 * (1 + abs(value)):  # too near for values to tell
             if not np.abs(found[1]).max() < least / 2:
@@ -315,7 +320,10 @@ def _constrained(loss: GANLoss, weights: Any, feasible: Feasible, convex: bool) 
         ).x
         for start in starts
     ]
-    reached = [x for x in reached if _allowed(x, feasible)]
+    # where the constraint does not bind Newton's method has the digits that the programs have not
+    constant = _is_invariant(objective, size)
+    inside = [x for start in reached if (x := _newton(objective, start, constant)) is not None]
+    reached = [x for x in (*reached, *inside) if _allowed(x, feasible)]
     if not reached:
         raise ValueError(f"{loss.label}: no minimum found from {len(starts)} starts")
     outputs = min(reached, key=lambda x: objective(x)[0])
