@@ -323,10 +323,12 @@ def _constrained(loss: GANLoss, weights: Any, feasible: Feasible, convex: bool) 
     # where the constraint does not bind Newton's method has the digits that the programs have not
     constant = _is_invariant(objective, size)
     inside = [x for start in reached if (x := _newton(objective, start, constant)) is not None]
-    reached = [x for x in (*reached, *inside) if _allowed(x, feasible)]
-    if not reached:
+    inside = [x for x in inside if _allowed(x, feasible)]
+    if not (convex and inside):
+        inside += [x for x in reached if _allowed(x, feasible)]
+    if not inside:
         raise ValueError(f"{loss.label}: no minimum found from {len(starts)} starts")
-    outputs = min(reached, key=lambda x: objective(x)[0])
+    outputs = min(inside, key=lambda x: objective(x)[0])
     value, gradient = objective(outputs)
     bound = None
     if convex and Q is None:
