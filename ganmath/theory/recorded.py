@@ -23,7 +23,15 @@ from ganmath.theory.optimum import ImplicitCritic
 
 _KINDS: dict[str, Any] = {
     kind.__name__: kind
-    for kind in (engine.Derivation, engine.Step, engine.GeneratorValue, engine.Saturation, FDivergence)
+    for kind in (
+        engine.Derivation,
+        engine.Step,
+        engine.Claim,
+        engine.Evidence,
+        engine.GeneratorValue,
+        engine.Saturation,
+        FDivergence,
+    )
 }
 _NAMES: dict[str, Any] = {
     **{name: getattr(sp, name) for name in dir(sp) if not name.startswith("_")},

@@ -76,9 +76,7 @@ def numerical_optimum(loss: GANLoss, p: Any, q: Any) -> tuple[np.ndarray, float]
 
 def _kinks(terms: list[Sum]) -> list[float]:
     """Where relu and absolute values of the terms have their kinks."""
-    found = {
-        root for x in terms for part in x.term.atoms(relu, sp.Abs) for root in sp.solve(part.args[0], c)
-    }
+    found = {root for x in terms for part in x.term.atoms(relu, sp.Abs) for root in sp.solve(part.args[0], c)}
     return sorted(float(root) for root in found)
 
 
