@@ -53,7 +53,7 @@ def compiled(loss: GANLoss, free: tuple[str, ...] = (), pairs: str = "matched") 
         exec(compile(text, f"<{loss.label}: {name}>", "exec"), scope)  # our own text
         texts.append(text)
         functions.append(scope[name])
-    return Objective(*functions, needs_real=plan(fixed.generator).over("p"), source="\n\n".join(texts))
+    return Objective(functions[0], functions[1], plan(fixed.generator).over("p"), "\n\n".join(texts))
 
 
 def _function(loss: GANLoss, name: str, program: Plan, arguments: dict, pairs: str) -> str:
@@ -65,8 +65,13 @@ def _function(loss: GANLoss, name: str, program: Plan, arguments: dict, pairs: s
             "    if c_real.shape[-1] != c_fake.shape[-1]:",
             f"        raise ValueError({_unequal(loss)!r} % (c_real.shape[-1], c_fake.shape[-1]))",
         ]
+    known: dict[sp.Symbol, sp.Symbol] = {}  # a mean as a term of single samples or pairs sees it
     for mean in program.means:
-        lines += [f"    {line}" for line in _mean(mean, arguments, pairs)]
+        inside = [name for name in known if mean.term.has(name)]
+        axes = ", None" * len(mean.over.replace("batch", "b"))
+        lines += [f"    {known[name]} = {name}[...{axes}]" for name in inside]
+        lines += [f"    {line}" for line in _mean(mean, arguments | {x: known[x] for x in inside}, pairs)]
+        known[mean.name] = sp.Symbol(f"{mean.name}_", **mean.name.assumptions0)
     for size, batch in ((n_real, "c_real"), (n_fake, "c_fake")):
         if program.value.has(size) or any(mean.term.has(size) for mean in program.means):
             lines.insert(1, f"    {size} = {batch}.shape[-1]")

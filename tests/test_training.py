@@ -16,7 +16,6 @@ from torch import nn
 from torch.nn import functional as F
 
 import ganmath as gm
-from ganmath import training
 from ganmath.networks import MLP, dcgan_discriminator, dcgan_generator
 from ganmath.training import (
     CheckpointError,
@@ -29,6 +28,8 @@ from ganmath.training import (
     load_run,
     update_average,
 )
+from ganmath.training.batches import Batches, device_of
+from ganmath.training.fit import _computes_in_bfloat16
 
 
 class Nonsaturating:
@@ -223,7 +224,7 @@ def test_logging_does_not_change_training():
 
 def test_epochs_see_every_image_once():
     data = torch.arange(10.0)[:, None]
-    batches = training._Batches(data, 5, seed=0, rng=torch.Generator())
+    batches = Batches(data, 5, seed=0, rng=torch.Generator())
     epochs = [torch.cat([batches(2 * e), batches(2 * e + 1)]).flatten() for e in range(3)]
     assert all(e.sort().values.tolist() == list(range(10)) for e in epochs)
     assert not torch.equal(epochs[0], epochs[1])
@@ -312,7 +313,7 @@ def test_a_write_that_fails_keeps_the_previous_checkpoint(tmp_path, monkeypatch)
         file.write_bytes(b"half a file")
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(training, "save_file", disk_full)
+    monkeypatch.setattr("ganmath.training.checkpoints.save_file", disk_full)
     with pytest.raises(OSError, match="no space left"):
         fit(LOSS, RING, steps=9, checkpoint=path, resume=True, **QUIET)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
@@ -372,15 +373,15 @@ def test_catalogue_trains_on_images(name):
     networks = {"generator": dcgan_generator(width=2), "critic": dcgan_discriminator(width=2)}
     run = fit(gm.losses[name], data, **networks, steps=4, batch_size=8, **QUIET)
     assert run.sample(2).shape == (2, 1, 28, 28)
-    assert run.record["settings"]["loss"]["gen"] == str(gm.losses[name].gen)
+    assert run.record["settings"]["loss"] == gm.losses[name].described()
 
 
 @pytest.mark.parametrize(("capability", "computes"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])
 def test_bfloat16_is_left_to_gpus_that_compute_in_it(monkeypatch, capability, computes):
     """A T4 (7.5) only emulates it, which torch.cuda.is_bf16_supported() calls supported."""
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    assert training._computes_in_bfloat16(torch.device("cuda")) is computes
-    assert not training._computes_in_bfloat16(torch.device("cpu"))
+    assert _computes_in_bfloat16(torch.device("cuda")) is computes
+    assert not _computes_in_bfloat16(torch.device("cpu"))
 
 
 @pytest.mark.parametrize("there_is_one", [True, False])
@@ -388,9 +389,9 @@ def test_data_sets_and_toys_train_on_a_gpu_where_there_is_one(monkeypatch, there
     monkeypatch.setattr(torch.cuda, "is_available", lambda: there_is_one)
     images = gm.load("fashion-mnist", sample=True)  # in the host's memory
     best = "cuda" if there_is_one else "cpu"
-    assert [training._device(None, data).type for data in (images, RING)] == [best, best]
-    assert training._device(None, images.raw.float()).type == "cpu"  # a tensor: where it lies
-    assert training._device("cpu", images).type == "cpu"
+    assert [device_of(None, data).type for data in (images, RING)] == [best, best]
+    assert device_of(None, images.raw.float()).type == "cpu"  # a tensor: where it lies
+    assert device_of("cpu", images).type == "cpu"
 
 
 def test_bfloat16_autocast_stays_close_and_logits_are_float32():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from ganmath.theory.constraints import Constraint, Free, Interval
+from ganmath.theory.constraints import Constraint, Free, Interval, Lipschitz
 from ganmath.theory.expectation import E, c_x, c_y, n_fake, n_real, objective_latex
 from ganmath.theory.expression import c, mean, p, q, stabilise, to_javascript, to_torch
 from ganmath.theory.penalties import GradientTerm
@@ -124,7 +124,8 @@ class GANLoss:
             ends = tuple(sp.sympify(end) for end in domain)
             constraint = Free() if ends == (-sp.oo, sp.oo) else Interval(*ends)
         constraint = Free() if constraint is None else constraint
-        for what, thing in (("constraint", constraint), *(("penalty", x) for x in penalties)):
+        things: list[tuple[str, Any]] = [("constraint", constraint), *(("penalty", x) for x in penalties)]
+        for what, thing in things:
             if stray := thing.free_symbols - known:
                 raise ValueError(
                     f"{name}: the {what} has the unknown symbol(s) {sorted(map(str, stray))}; declare "
@@ -325,15 +326,42 @@ class GANLoss:
         `GANLoss.from_description` reads it back.
         """
         fixed = self.at_defaults()
-        parts = ("real", "fake", "gen", "gen_real") if self.is_pointwise else ("critic", "generator")
-        said: dict[str, Any] = {"name": self.label} | {part: str(getattr(fixed, part)) for part in parts}
-        if self.is_pointwise and self.outer != mean:
-            said["outer"] = str(fixed.outer)
+        said: dict[str, Any] = {"name": self.label}
+        if fixed._is_written_in_parts():
+            said |= {part: str(getattr(fixed, part)) for part in ("real", "fake", "gen", "gen_real")}
+            said |= {"outer": str(fixed.outer)} if fixed.outer != mean else {}
+        else:
+            said |= {"critic": str(fixed.critic), "generator": str(fixed.generator)}
         if self.constraint != Free():
             said["constraint"] = str(fixed.constraint)
         if self.penalties:
             said["penalties"] = [penalty.described() for penalty in fixed.penalties]
         return said
+
+    def _is_written_in_parts(self) -> bool:
+        """Whether the parts of the short form give these very expressions back."""
+        if not self.is_pointwise:
+            return False
+        parts = {part: getattr(self, part) for part in ("real", "fake", "gen", "gen_real", "outer")}
+        again = GANLoss(self.name, **parts, parameters=self.parameters)
+        return again.critic == self.critic and again.generator == self.generator
+
+    @classmethod
+    def from_description(cls, said: Mapping[str, Any]) -> "GANLoss":
+        """The loss that `described` wrote, as it trained: parameters are numbers, title and link missing.
+
+        ValueError for a description that is none.
+        """
+        from ganmath.theory.text import read
+
+        parts = ("real", "fake", "gen", "gen_real", "outer", "critic", "generator")
+        expressions = {part: read(said[part]) for part in parts if part in said}
+        constraint = read_constraint(said.get("constraint", "Free()"))
+        penalties = tuple(
+            GradientTerm(**{**x, "term": read(x["term"]), "weight": read(x["weight"])})
+            for x in said.get("penalties", ())
+        )
+        return cls(said["name"], **expressions, constraint=constraint, penalties=penalties)
 
     # --- page ------------------------------------------------------------------------------------
 
@@ -389,6 +417,18 @@ def checked_outputs(name: str, outputs: Any) -> Any:
 def exact(value: Any) -> sp.Expr:
     """A number as sympy means it: 0.1 becomes 1/10, not its binary neighbour."""
     return sp.nsimplify(value, rational=True) if isinstance(value, float) else sp.sympify(value)
+
+
+def read_constraint(text: str) -> Constraint:
+    """Free(), Interval(low=…, high=…) or Lipschitz(K=…), from the text that each prints as."""
+    from ganmath.theory.text import read
+
+    kinds = {kind.__name__: kind for kind in (Free, Interval, Lipschitz)}
+    name, _, inside = text.removesuffix(")").partition("(")
+    if name not in kinds:
+        raise ValueError(f"{text[:80]!r} is no constraint: there are {sorted(kinds)}")
+    pairs = (argument.split("=", 1) for argument in inside.split(", ") if argument)
+    return kinds[name](**{key: read(value) for key, value in pairs})
 
 
 def _told_apart(loss: GANLoss, other: GANLoss) -> GANLoss:
