@@ -4,11 +4,14 @@ Architecture after Radford, Metz and Chintala 2016 (DCGAN, arXiv 1511.06434): st
 batch normalisation, weights from N(0, 0.02). Critics return logits of shape (N,), never a sigmoid.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
 from torch.nn.utils.parametrizations import spectral_norm
 
 NORMS = ("batch", "none", "spectral")
@@ -37,6 +40,36 @@ class Permute(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.permute(self.order)
+
+
+class Bounded(nn.Module):
+    r"""A critic with its output R mapped onto an interval, increasing in R.
+
+    .. math::
+        \text{low} + (\text{high} - \text{low})\,\sigma(R), \qquad
+        \text{low} + \operatorname{softplus}(R), \qquad \text{high} - \operatorname{softplus}(-R)
+
+    Parameters: network, the critic whose output is R; low < high, one of them may be infinite. Source:
+    Nowozin et al. 2016 (arXiv 1606.00709, section 2.2), where an output activation keeps the domain.
+    """
+
+    def __init__(self, network: nn.Module, low: float, high: float):
+        super().__init__()
+        self.network = network
+        self.ends = (low, high)
+        inner = getattr(network, "spec", None)
+        # JSON has no infinity
+        ends = [None if math.isinf(end) else end for end in self.ends]
+        self.spec = None if inner is None else {"builder": "Bounded", "network": dict(inner), "ends": ends}
+
+    def forward(self, x: Tensor) -> Tensor:
+        low, high = self.ends
+        raw = self.network(x).float()
+        if math.isinf(high):
+            return low - logsigmoid(-raw)
+        if math.isinf(low):
+            return high + logsigmoid(raw)
+        return low + (high - low) * torch.exp(logsigmoid(raw))
 
 
 def MLP(*sizes: int, slope: float = 0.2) -> Network:
@@ -112,16 +145,22 @@ def dcgan_discriminator(
     return network if norm == "spectral" else network.apply(_dcgan_init)
 
 
-def build(spec: Mapping[str, Any]) -> Network:
+def build(spec: Mapping[str, Any]) -> nn.Module:
     """The network that a ``spec`` describes, with fresh weights (ValueError for an unknown one)."""
     arguments = dict(spec)
     builder = arguments.pop("builder", None)
+    if builder == "Bounded":
+        low, high = arguments["ends"]
+        ends = -math.inf if low is None else low, math.inf if high is None else high
+        return Bounded(build(arguments["network"]), *ends)
     if builder == "MLP":
         return MLP(*arguments.pop("sizes"), **arguments)
     if builder in ("dcgan_generator", "dcgan_discriminator"):
         make = dcgan_generator if builder == "dcgan_generator" else dcgan_discriminator
         return make(tuple(arguments.pop("shape")), **arguments)
-    raise ValueError(f"no network builder named {builder!r}: MLP, dcgan_generator, dcgan_discriminator")
+    raise ValueError(
+        f"no network builder named {builder!r}: MLP, dcgan_generator, dcgan_discriminator, Bounded"
+    )
 
 
 def latent_size(generator: nn.Module) -> int:

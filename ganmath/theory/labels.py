@@ -10,7 +10,6 @@ so that its optimum is C*(u~) for every pointwise loss with optimum C*(u) (own r
 loss and t = 0 it is Salimans et al. 2016, section 3.4). u~ stays between t/(1 - t) and (1 - s)/s.
 """
 
-from dataclasses import replace
 from typing import Any
 
 import sympy as sp
@@ -58,8 +57,7 @@ def amounts() -> tuple[sp.Symbol, sp.Symbol]:
 def _mixed(loss: GANLoss, real: Any, fake: Any, what: str, citation: str) -> GANLoss:
     if not isinstance(loss, GANLoss):
         raise TypeError(f"smoothing needs a GANLoss such as gm.losses['hinge'], got {type(loss).__name__}")
-    mixed = replace(
-        loss,
+    mixed = loss.replace(
         name=f"{loss.label} with {what}",
         real=(1 - _s) * loss.real + _s * loss.fake,
         fake=(1 - _t) * loss.fake + _t * loss.real,

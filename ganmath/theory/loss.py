@@ -124,7 +124,8 @@ class GANLoss:
             ends = tuple(sp.sympify(end) for end in domain)
             constraint = Free() if ends == (-sp.oo, sp.oo) else Interval(*ends)
         constraint = Free() if constraint is None else constraint
-        for what, thing in (("constraint", constraint), *(("penalty", x) for x in penalties)):
+        things: list[tuple[str, Any]] = [("constraint", constraint), *(("penalty", x) for x in penalties)]
+        for what, thing in things:
             if stray := thing.free_symbols - known:
                 raise ValueError(
                     f"{name}: the {what} has the unknown symbol(s) {sorted(map(str, stray))}; declare "
@@ -355,7 +356,7 @@ class GANLoss:
 
         parts = ("real", "fake", "gen", "gen_real", "outer", "critic", "generator")
         expressions = {part: read(said[part]) for part in parts if part in said}
-        constraint = _read_constraint(said.get("constraint", "Free()"))
+        constraint = read_constraint(said.get("constraint", "Free()"))
         penalties = tuple(
             GradientTerm(**{**x, "term": read(x["term"]), "weight": read(x["weight"])})
             for x in said.get("penalties", ())
@@ -418,7 +419,7 @@ def exact(value: Any) -> sp.Expr:
     return sp.nsimplify(value, rational=True) if isinstance(value, float) else sp.sympify(value)
 
 
-def _read_constraint(text: str) -> Constraint:
+def read_constraint(text: str) -> Constraint:
     """Free(), Interval(low=…, high=…) or Lipschitz(K=…), from the text that each prints as."""
     from ganmath.theory.text import read
 

@@ -15,6 +15,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ganmath.networks import build, latent_size
+from ganmath.regularizers import bounded
+from ganmath.theory.loss import read_constraint
 
 _FORMAT = "ganmath-run-1"
 
@@ -99,7 +101,8 @@ def load_run(
     tensors, header = read(path)
     where = torch.device(device or "cpu")
     generator = place(_rebuild(header, "generator") if generator is None else generator, where)
-    critic = place(_rebuild(header, "critic") if critic is None else critic, where)
+    critic = _rebuild(header, "critic") if critic is None else _as_trained(critic, header)
+    critic = place(critic, where)
     average = averaged_copy(generator)
     for name, network in (("generator", generator), ("average", average), ("critic", critic)):
         load_weights(network, tensors, name)
@@ -163,6 +166,12 @@ def place(network: nn.Module, device: torch.device) -> nn.Module:
 def averaged_copy(generator: nn.Module) -> nn.Module:
     """A copy in evaluation mode, for the moving average."""
     return copy.deepcopy(generator).eval().requires_grad_(False)
+
+
+def _as_trained(critic: nn.Module, header: Mapping[str, Any]) -> nn.Module:
+    """A critic of the user's own, with outputs in the interval that the run's loss asked for."""
+    loss = header["record"]["settings"]["loss"]
+    return bounded(critic, read_constraint(loss["constraint"])) if "constraint" in loss else critic
 
 
 def _rebuild(header: Mapping[str, Any], name: str) -> nn.Module:

@@ -17,10 +17,13 @@ from torch import Tensor, nn
 
 from ganmath.networks import MLP, dcgan_discriminator, dcgan_generator, latent_size, logits
 from ganmath.records import environment
+from ganmath.regularizers import bounded, unmet
+from ganmath.theory.constraints import Free
+from ganmath.theory.penalties import GradientTerm
 from ganmath.training.batches import Batches, describe_data, device_of, sample_shape
 from ganmath.training.checkpoints import CriticRun, Run, TrainingDiverged, averaged_copy, place, read, under
 from ganmath.training.loop import Loop
-from ganmath.training.steps import critic_step, generator_step, update_average
+from ganmath.training.steps import Game, update_average
 
 #: What is logged of each step, beside the step and the number of real images seen so far.
 COLUMNS = ("critic_loss", "generator_loss", "c_real", "c_fake")
@@ -40,6 +43,7 @@ def fit(
     lr: float | tuple[float, float] = 2e-4,
     betas: tuple[float, float] = (0.5, 0.999),
     ema: float = 10_000,
+    penalties: Sequence[GradientTerm] = (),
     device: Any = None,
     autocast: bool | None = None,
     log_every: int = 50,
@@ -57,12 +61,15 @@ def fit(
         and needs_real.
     data : a data set of gm.load, a toy, or a float tensor (N, ...).
     generator, critic : modules, trained in place: noise (n, latent) to samples; samples to logits
-        (n,) or (n, 1). Default: DCGAN of width 32 for images of 28x28 and 32x32, perceptrons with
-        two hidden layers of 128 for points.
+        (n,) or (n, 1). Default: DCGAN of width 32 for images of 28x28 and 32x32 (its critic without
+        batch normalisation where the gradient is penalised), perceptrons with two hidden layers of 128
+        for points. Where the loss asks for outputs in an interval, the critic of the run is a `Bounded`
+        one around the module given.
     steps : generator steps; each follows `n_critic` critic steps on fresh batches. The last of these
         and the generator step share their fakes.
     lr : Adam's learning rate, or (generator's, critic's). betas : Adam's.
     ema : half-life, in images, of the generator's moving average (`update_average`).
+    penalties : gradient terms (`GradientTerm`) beside those of the loss.
     device : default CUDA where there is one (a data set of gm.load is copied there whole); for a
         tensor, where it lies.
     autocast : run the networks in bfloat16 (losses stay float32). Default: on CUDA devices that
@@ -75,7 +82,8 @@ def fit(
     callback : a function, or several in a list, called with the Run, still in training, at every
         reading; what one draws at random does not change the run.
 
-    Raises: ValueError for shapes and settings that do not fit; CheckpointError; TrainingDiverged,
+    Raises: ValueError for shapes and settings that do not fit, and where nothing keeps the critic
+    Lipschitz that the loss wants so, with the ways that would; CheckpointError; TrainingDiverged,
     with the last good state, when a loss or a weight is not finite.
     """
     lr_g, lr_d = (float(x) for x in (lr if isinstance(lr, (tuple, list)) else (lr, lr)))
@@ -87,8 +95,9 @@ def fit(
         torch.manual_seed(seed)
         shape = sample_shape(data)
         generator = place(_default_generator(shape) if generator is None else generator, where).train()
-        critic = place(_default_critic(shape) if critic is None else critic, where).train()
+        critic = _critic(loss, critic, shape, penalties, where)
         _check_shapes(generator, critic, shape, where)
+        game = Game.of(loss, critic, penalties)
         bf16 = bool(_computes_in_bfloat16(where) if autocast is None else autocast)
         settings = {
             "loss": _describe_loss(loss),
@@ -102,6 +111,7 @@ def fit(
             "autocast": bf16,
             "generator": _describe_network(generator),
             "critic": _describe_network(critic),
+            **_describe_penalties(penalties),
         }
         rng = torch.Generator(device=where).manual_seed(seed)
         batches = Batches(data, batch_size, seed, rng)
@@ -116,10 +126,10 @@ def fit(
                     real = batches(step * n_critic + k)
                     with torch.set_grad_enabled(k == n_critic - 1):  # the last fakes train both
                         fake = generator(torch.randn(noise, generator=rng, device=where))
-                    d = critic_step(loss, critic, optimizer_d, real, fake)
+                    d = game.critic_step(optimizer_d, real, fake, step * n_critic + k, rng)
             # anew: autocast keeps casts of the critic's weights, now stale
             with torch.autocast(where.type, dtype=torch.bfloat16, enabled=bf16):
-                g = generator_step(loss, critic, optimizer_g, fake, real)
+                g = game.generator_step(optimizer_g, fake, real)
             update_average(average, generator, batch_size, ema, (step + 1) * batch_size)
             return torch.stack([d[0], g, d[1], d[2]])
 
@@ -172,6 +182,7 @@ def fit_critic(
     seed: int = 0,
     lr: float = 1e-3,
     betas: tuple[float, float] = (0.9, 0.999),
+    penalties: Sequence[GradientTerm] = (),
     device: Any = None,
     log_every: int = 100,
     progress: bool = True,
@@ -181,7 +192,8 @@ def fit_critic(
     Parameters: p, q, each a toy, a data set, a Run, a float tensor (N, ...), or a function from n
     to a batch (n, ...). critic: default a perceptron with two hidden layers of 128. lr: Adam's first
     learning rate; it falls to zero along half a cosine, so that the noise of the last batches
-    averages out. Others as in `fit`. Raises: ValueError; TrainingDiverged.
+    averages out. Others as in `fit`, the critic's constraint and penalties too. Raises: ValueError;
+    TrainingDiverged.
     """
     for name, value in (("steps", steps), ("batch_size", batch_size), ("log_every", log_every)):
         _require_count(name, value)
@@ -193,7 +205,8 @@ def fit_critic(
         shape = tuple(real(0).shape[1:])
         if (other := tuple(fake(0).shape[1:])) != shape:
             raise ValueError(f"p gives samples of shape {shape}, q of shape {other}: they must agree")
-        critic = place(_default_critic(shape) if critic is None else critic, where).train()
+        critic = _critic(loss, critic, shape, penalties, where)
+        game = Game.of(loss, critic, penalties)
         optimizer = _adam(critic, lr, betas)
         settings = {
             "loss": _describe_loss(loss),
@@ -204,11 +217,12 @@ def fit_critic(
             "seed": seed,
             "lr": lr,
             "betas": list(betas),
+            **_describe_penalties(penalties),
         }
 
         def advance(step: int) -> Tensor:
             optimizer.param_groups[0]["lr"] = lr * (1 + math.cos(math.pi * step / steps)) / 2
-            return critic_step(loss, critic, optimizer, real(step), fake(step))
+            return game.critic_step(optimizer, real(step), fake(step), step, rng)
 
         loop = Loop(CRITIC_COLUMNS, {"critic": critic}, {"optimizer": optimizer}, rng, advance)
 
@@ -255,16 +269,32 @@ def _computes_in_bfloat16(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
+def _critic(
+    loss: Any, critic: nn.Module | None, shape: tuple[int, ...], penalties: Any, where: torch.device
+) -> nn.Module:
+    """The critic to train, as the loss's constraint wants it; ValueError where it cannot be that."""
+    for term in penalties:
+        if not isinstance(term, GradientTerm):
+            raise ValueError(f"penalties are gm.GradientTerm(at, term, weight=…), not {term!r}")
+    fixed = loss.at_defaults() if hasattr(loss, "at_defaults") else loss
+    constraint, own = getattr(fixed, "constraint", Free()), getattr(fixed, "penalties", ())
+    if critic is None:
+        critic = _default_critic(shape, "none" if own or penalties else "batch")
+    if reason := unmet(constraint, critic, (*own, *penalties)):
+        raise ValueError(f"{getattr(loss, 'label', loss)}: {reason}")
+    return place(bounded(critic, constraint), where).train()
+
+
 def _default_generator(shape: tuple[int, ...]) -> nn.Module:
     if len(shape) == 1:
         return MLP(max(2, shape[0]), 128, 128, shape[0])
     return dcgan_generator(shape, latent=64, width=32)  # type: ignore[arg-type]  # it checks
 
 
-def _default_critic(shape: tuple[int, ...]) -> nn.Module:
+def _default_critic(shape: tuple[int, ...], norm: str) -> nn.Module:
     if len(shape) == 1:
         return MLP(shape[0], 128, 128, 1)
-    return dcgan_discriminator(shape, width=32)  # type: ignore[arg-type]  # it checks
+    return dcgan_discriminator(shape, width=32, norm=norm)  # type: ignore[arg-type]  # it checks
 
 
 def _adam(network: nn.Module, lr: float, betas: Any) -> torch.optim.Adam:
@@ -307,15 +337,16 @@ def _isolated(device: torch.device) -> Iterator[None]:
         yield
 
 
-def _describe_loss(loss: Any) -> dict[str, str]:
-    parts = ("real", "fake", "gen", "gen_real")
-    terms = getattr(loss, "base", loss)  # a relativistic loss is made of another, whose terms it uses
-    expressions = {k: str(getattr(terms, k)) for k in parts if hasattr(terms, k)}
-    expressions |= {"kind": loss.kind} if terms is not loss else {}
-    if str(getattr(terms, "outer", "M")) != "M":
-        expressions["outer"] = str(terms.outer)
-    name = getattr(loss, "label", None) or getattr(loss, "name", type(loss).__name__)
-    return {"name": str(name)} | expressions
+def _describe_loss(loss: Any) -> dict[str, Any]:
+    """What the loss says of itself; a name for other objects."""
+    if hasattr(loss, "described"):
+        return loss.described()
+    return {"name": str(getattr(loss, "name", type(loss).__name__))}
+
+
+def _describe_penalties(penalties: Sequence[GradientTerm]) -> dict[str, Any]:
+    """Penalties beside the loss's own, where there are some."""
+    return {"penalties": [term.described() for term in penalties]} if penalties else {}
 
 
 def _describe_network(network: nn.Module) -> dict[str, Any]:
