@@ -196,7 +196,8 @@ def _is_invariant(expr: sp.Expr) -> bool:
     if not moved.has(_shift):
         return True
     names = {e: sp.Dummy(real=True) for e in outermost(moved)}  # exp(s) leaves a logarithm's means
-    return not moved.has(E) or sp.simplify(moved.xreplace(names).diff(_shift)) == 0
+    outside = moved.xreplace(names)
+    return not any(e.has(_shift) for e in names) and sp.simplify(outside.diff(_shift)) == 0
 
 
 def _difference(expr: sp.Expr) -> sp.Expr | None:
