@@ -59,8 +59,9 @@ class Derivation:
       same as a probability. critic_value: the least u real(C) + fake(C).
     * critic_divergence: min over C of L_D = critic_divergence.offset - D_f(p || q). pair_divergence:
       min L_D >= pair_divergence.offset - D_f between :math:`p \otimes q` and :math:`q \otimes p`, an
-      equality where `separable`. least: min L_D as an expression, or a Wasserstein distance. constant:
-      L_D of a critic that is the same everywhere. is_divergence: whether constant - min L_D is >= 0, and 0
+      equality where `separable`. least: min L_D as an expression in `delta` and `ganmath.theory.rules.W1`.
+      critic_slope: the optimal critic's slope on the line, in the distribution functions. constant: L_D of a
+      critic that is the same everywhere. is_divergence: whether constant - min L_D is >= 0, and 0
       only for p = q.
     * generator_value, generator_divergence, minimiser: value, gradient and equilibrium reading.
       generator_second_derivative: f_G'' of the gradient reading. saturates: whether the generator's
@@ -84,6 +85,7 @@ class Derivation:
     pair_divergence = _said("pair_divergence")
     separable = _said("separable")
     least = _said("least")
+    critic_slope = _said("critic_slope")
     constant = _said("constant")
     is_divergence = _said("is_divergence")
     generator_value = _said("generator_value")
@@ -155,12 +157,34 @@ def derive(loss: GANLoss) -> Derivation:
 @mpmath.workdps(40)
 def derive_afresh(loss: GANLoss) -> Derivation:
     """`derive` without the recorded derivations; parameters, returns and errors as there."""
+    claims = _walked(loss, RULES)
+    return Derivation(loss, claims if not loss.penalties else _without_penalties(loss, claims))
+
+
+def critic_claims(loss: GANLoss) -> dict[str, Claim]:
+    """The claims about the critic alone; parameters and errors as for `derive`."""
+    return _walked(loss.replace(generator=sp.S.Zero), (critic_alone, *ABOUT_CRITIC, by_search))
+
+
+@lru_cache(maxsize=2048)
+@mpmath.workdps(40)
+def gradient_claims(loss: GANLoss) -> tuple[Claim, Claim]:
+    """The claims generator_divergence and generator_second_derivative alone.
+
+    They cost a fraction of a whole derivation. Parameters, errors: as `derive`.
+    """
+    found = _walked(loss, (gradient_alone, *ABOUT_CRITIC, readings, by_search))
+    return found["generator_divergence"], found["generator_second_derivative"]
+
+
+def _walked(loss: GANLoss, rules: Sequence[Rule]) -> dict[str, Claim]:
+    """The claims of some rules; the first about a thing stands."""
     found = structure(loss.critic)
     claims: dict[str, Claim] = {}
-    for rule in RULES:
+    for rule in rules:
         for claim in rule(loss, found, claims):
             claims.setdefault(claim.about, claim)
-    return Derivation(loss, claims if not loss.penalties else _without_penalties(loss, claims))
+    return claims
 
 
 def _without_penalties(loss: GANLoss, claims: Mapping[str, Claim]) -> dict[str, Claim]:

@@ -40,7 +40,7 @@ Rule = Callable[[GANLoss, Structure, Mapping[str, Claim]], Iterable[Claim]]
 #: The Le Cam divergence of p and q, on which the least-squares optima depend.
 delta = sp.Symbol("Delta", nonnegative=True)
 #: The Wasserstein distance of order 1 of p and q, which Lipschitz critics measure.
-W1 = sp.Symbol("W_1(p, q)", nonnegative=True)
+W1 = sp.Symbol("W_1", nonnegative=True)
 
 _HYPOTHESES = "the theorem by hand in the chapter on relativistic losses, its hypotheses {}"
 _half = sp.Rational(1, 2)
@@ -198,7 +198,7 @@ def paired_lifting(loss: GANLoss, found: Structure, claims: Mapping[str, Claim])
     )
     bounded = Step(
         "Critics of the form C(x) − C(y) are some of these, so",
-        rf"\min_C L_D {relation} {_tex(divergence.offset)} - {_of_pairs(divergence)}",
+        rf"\min_C L_D {relation} {_tex(divergence.offset)} - {of_pairs(divergence)}",
         measured.evidence,
         "" if divergence.name else rf"with $f(u) = {_tex(divergence.f)}$.",
         "pair_divergence",
@@ -222,7 +222,8 @@ def _scale_of_log(best: sp.Expr) -> sp.Expr | None:
     return scale if not scale.has(u) and tidy(best - scale * sp.log(u)) == 0 else None
 
 
-def _of_pairs(divergence: FDivergence) -> str:
+def of_pairs(divergence: FDivergence) -> str:
+    """LaTeX of a divergence with its scale, between the pairs."""
     lifted = r"p \otimes q{}q \otimes p"
     text = divergence.scaled_latex.replace("(p, q)", f"({lifted.format(', ')})")
     for bar in (r"\,\|\,", r"\|"):
