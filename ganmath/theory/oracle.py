@@ -4,9 +4,11 @@ Nothing here uses `derive`'s algebra: `ganmath.theory.search` knows an objective
 structure and the constraint, and `verify` compares what it finds with what is claimed.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import lru_cache
+
 from typing import TYPE_CHECKING, Any
 
 import mpmath
@@ -17,8 +19,8 @@ from sympy.core.function import AppliedUndef
 from ganmath.theory.constraints import Free, Interval
 from ganmath.theory.distributions import to_mpf
 from ganmath.theory.divergence import FDivergence, divergences, evaluator, is_fast
-from ganmath.theory.expectation import n_fake, n_real
-from ganmath.theory.expression import c, to_mpmath
+from ganmath.theory.expectation import E, Pairs, components, map_integrands, n_fake, n_real
+from ganmath.theory.expression import c, mean, to_mpmath, u
 from ganmath.theory.loss import GANLoss
 from ganmath.theory.plan import Evaluator, plan
 from ganmath.theory.relativistic import pairs
@@ -257,6 +259,7 @@ class _Comparison:
 
     def __init__(self, loss: GANLoss, claims: _Claims, findings: _Findings) -> None:
         self.claims = claims
+        self.findings = findings
         self.record, self.compare, self.tolerance = findings.record, findings.compare, findings.tolerance
         self.objective = Pointwise(loss)
         self.gen, self.gen_real = to_mpmath(loss.gen, (c,)), to_mpmath(loss.gen_real, (c,))
@@ -403,7 +406,7 @@ class _Comparison:
         if all(mpmath.isfinite(v) for v in values):
             self._compare_second_derivative(ratios)
             slack = mpmath.mpf(10) ** (8 - _DIGITS // 2)
-            pairs = pairwise(zip(ratios, values, strict=True))
+            pairs = itertools.pairwise(zip(ratios, values, strict=True))
             rises = [ratio for (_, before), (ratio, after) in pairs if after > before + slack]
             constant = max(values) - min(values) <= slack
             follows = not rises and not constant
@@ -411,11 +414,12 @@ class _Comparison:
             rises, follows = [], False
         claimed = self.claims.followed is not None
         detail = f"gen(C*) rises with u up to {rises[0]}" if rises else "gen(C*) falls with u throughout"
+        said = self.claims.why_not or ("that it does" if claimed else "that it does not")
         self.record(
             "whether the step follows a divergence",
             mpmath.mpf(0) if claimed == follows else mpmath.inf,
             rises[0] if rises else ratios[0],
-            f"{detail}, but the derivation says {self.claims.why_not or 'that it does'}",
+            f"{detail}, but the derivation says {said}",
         )
 
     def _compare_second_derivative(self, ratios: list[sp.Rational]) -> None:
@@ -444,20 +448,7 @@ class _Comparison:
                 continue  # at a kink gen has no one slope
             derived = self.claims.slope(to_mpf(ratio))
             self.compare("slope of the generator's loss in C", derived, (above - below) / (2 * h), ratio)
-        for ratio, end in zip(
-            (sp.Rational(2) ** -200, sp.Rational(2) ** 200), self.claims.limits, strict=True
-        ):
-            slope = self.claims.slope(to_mpf(ratio))
-            if mpmath.isinf(end):
-                settled = mpmath.sign(slope) == mpmath.sign(end) and abs(slope) > 10
-            else:  # slow where a logarithm decides, so this tells limits apart and no more
-                settled = abs(slope - end) < mpmath.mpf("0.05") * (1 + abs(end))
-            self.record(
-                "limits of that slope",
-                mpmath.mpf(0) if settled else mpmath.inf,
-                ratio,
-                f"the slope there is {mpmath.nstr(slope, 8)}, the limit said to be {mpmath.nstr(end, 8)}",
-            )
+        _compare_limits(self.findings, self.claims.slope, self.claims.limits)
 
 
 # --- losses that compare samples, and critics of bounded slope ----------------------------------------
@@ -475,33 +466,54 @@ class _JointClaims:
 
         def divergence(about: str) -> FDivergence | None:
             found = _claimed(derivation, about)
-            return found and FDivergence(found.f.subs(defaults), offset=found.offset.subs(defaults))
+            return found and _bare(found, defaults)
 
         self.optimal_critic, self.least, self.constant = map(number, ("optimal_critic", "least", "constant"))
         self.critic_slope = number("critic_slope")
         self.critic_divergence, self.pair_divergence = map(divergence, ("critic_divergence", "pair_divergence"))
         self.separable = bool(_claimed(derivation, "separable"))
         self.is_divergence = _claimed(derivation, "is_divergence")
+        self.followed, self.second = number("generator_divergence"), number("generator_second_derivative")
+        self.value, self.saturates = number("generator_value"), _claimed(derivation, "saturates")
+        self.defaults = defaults
 
     def outputs(self, pair: Pair) -> np.ndarray | None:
         """The claimed critic (K,) as mpmath numbers."""
         if self.optimal_critic is None:
             return None
-        critic = evaluator(self.optimal_critic.subs(_distances(pair)))
+        critic = evaluator(_between(self.optimal_critic, pair))
         return np.array([critic(to_mpf(a / b)) for a, b in zip(*pair, strict=True)], dtype=object)
 
     def least_value(self, pair: Pair, points: np.ndarray | None) -> Any:
         """min L_D as it is claimed, or None."""
-        attained = self.pair_divergence if self.separable else None
         if self.least is not None:
-            return to_mpf(self.least.subs(_distances(pair, points)))
+            return to_mpf(_between(self.least, pair, points))
         if self.critic_divergence is not None:
             return _below(self.critic_divergence, pair)
-        return None if attained is None else _below(attained, tuple(pairs(*pair)))
+        return self.bound(pair) if self.separable else None
 
     def bound(self, pair: Pair) -> Any:
         """A number below min L_D, or None."""
         return None if self.pair_divergence is None else _below(self.pair_divergence, tuple(pairs(*pair)))
+
+    def generator_value(self, pair: Pair) -> Any:
+        """L_G at the optimal critic, or None."""
+        if self.value is None or isinstance(self.value, sp.Expr):
+            return self.value and to_mpf(_between(self.value, pair))
+        inside = FDivergence(self.value.f.subs(self.defaults), offset=self.value.offset.subs(self.defaults))
+        at = to_mpf(inside.offset) + inside.evaluate(*pair, dps=_DIGITS)
+        return to_mpmath(self.value.outer.subs(self.defaults), (mean,))(at)
+
+    def distance(self, pair: Pair, points: np.ndarray | None) -> Any:
+        """What the generator's step is said to follow."""
+        if isinstance(self.followed, sp.Expr):
+            return to_mpf(_between(self.followed, pair, points))
+        return _bare(self.followed, self.defaults).evaluate(*pair, dps=_DIGITS)
+
+
+def _bare(divergence: FDivergence, values: Mapping[Any, Any]) -> FDivergence:
+    """Without the limits that came with a name: they are checked too."""
+    return FDivergence(divergence.f.subs(values), offset=divergence.offset.subs(values))
 
 
 def _claimed(derivation: "Derivation", about: str) -> Any:
@@ -514,15 +526,31 @@ def _below(divergence: FDivergence, pair: Any) -> mpmath.mpf:
     return to_mpf(divergence.offset) - divergence.evaluate(*pair, dps=_DIGITS)
 
 
-def _distances(pair: Pair, points: np.ndarray | None = None) -> dict[sp.Symbol, sp.Expr]:
-    """The distances of p and q that claims are written in, as numbers."""
-    squares = sum((a - b) ** 2 / (a + b) for a, b in zip(*pair, strict=True))
-    known = {delta: squares}
-    if points is not None:
+# the ratio u at the points that means in claims are over
+_u_z, _u_x, _u_y = (sp.Symbol(f"u({at})", positive=True) for at in "zxy")
+
+
+def _between(expr: sp.Expr, pair: Pair, points: np.ndarray | None = None) -> sp.Expr:
+    """A claim with its distances of p and q as numbers, and its means, of functions of the ratio, as sums."""
+    known = {delta: sum((a - b) ** 2 / (a + b) for a, b in zip(*pair, strict=True))}
+    if points is not None and expr.has(W1):
         cost = np.linalg.norm(points[:, None] - points[None], axis=2)
         p, q = ([float(x) for x in v] for v in pair)
         known[W1] = sp.Float(Wasserstein(1)(p, q, cost=cost), 17)
-    return known
+    weights, ratios = dict(zip("pq", pair, strict=True)), [a / b for a, b in zip(*pair, strict=True)]
+
+    def mean_of(e: E) -> sp.Expr:
+        if not isinstance(e.measure, Pairs):
+            return sum(
+                share * w * e.integrand.subs(_u_z, r)
+                for measure, share in components(e.measure)
+                for w, r in zip(weights[str(measure)], ratios, strict=True)
+            )
+        first, second = (zip(weights[str(a)], ratios, strict=True) for a in e.measure.args)
+        both = itertools.product(first, second)
+        return sum(w * v * e.integrand.subs({_u_x: r, _u_y: s}) for (w, r), (v, s) in both)
+
+    return map_integrands(expr, mean_of).subs(known)
 
 
 def _verify_jointly(
@@ -551,6 +579,8 @@ def _compare_least(
         _compare_outputs(claim, findings, outputs, found.outputs, pair, free)
     elif outputs is not None:
         findings.compare("L_D at the optimal critic", objective(outputs), found.value, pair)
+    if unique or points is not None:
+        _compare_generator(loss, claims, findings, pair, points, found.outputs)
     if claims.critic_slope is not None and points is not None and points.shape[1] == 1:
         along = _integrated(claims.critic_slope, points[:, 0], pair)
         findings.compare("L_D at the critic of the claimed slope", objective(along), found.value, pair)
@@ -569,10 +599,82 @@ def _compare_least(
         findings.compare("zero where p = q", constant, search(loss, *same, points, _DIGITS).value, same)
 
 
+def _compare_generator(
+    loss: GANLoss,
+    claims: _JointClaims,
+    findings: _Findings,
+    pair: Pair,
+    points: np.ndarray | None,
+    outputs: np.ndarray,
+) -> None:
+    """The readings of the generator's loss, at the searched critic."""
+    objective = _exactly(loss.generator, pair)
+    if (value := claims.generator_value(pair)) is not None:
+        findings.compare("value of the generator's loss", value, objective(outputs), pair)
+    for point in range(1, len(outputs)):
+        # L_G, the critic frozen, as mass of q moves from the first point to another
+        far = [_moved(pair, point, sign * _STEP) for sign in (1, -1)]
+        rise = (_exactly(loss.generator, far[0])(outputs) - _exactly(loss.generator, far[1])(outputs)) / 2
+        searched = rise / to_mpf(_STEP)
+        if claims.followed is not None and not _of_means(claims.second):
+            derived = (claims.distance(far[0], points) - claims.distance(far[1], points)) / to_mpf(2 * _STEP)
+            findings.compare("gradient of the generator's step", derived, searched, pair)
+        if claims.second is not None:
+            f = to_mpmath(u * _between(claims.second, pair), (u,))
+            ends = [to_mpf(pair[0][i] / pair[1][i]) for i in (0, point)]
+            findings.compare("second derivative f_G''", -mpmath.quad(f, ends), searched, pair)
+    if claims.saturates is not None:
+        slope = to_mpmath(_between(claims.saturates.slope.subs(claims.defaults), pair), (u,))
+        for a, b, output in zip(*pair, outputs, strict=True):
+            derived, searched = slope(to_mpf(a / b)), _slope_in_output(loss.generator, pair, outputs, output)
+            findings.compare("slope of the generator's loss in C", derived, searched, pair)
+        limits = claims.saturates.at_zero, claims.saturates.at_infinity
+        _compare_limits(findings, slope, [to_mpf(_between(end.subs(claims.defaults), pair)) for end in limits])
+
+
+_STEP = sp.Rational(1, 10**8)
+
+
+def _of_means(second: sp.Expr | None) -> bool:
+    """Whether f_G'' has a factor that depends on p and q, which no divergence of a name has."""
+    return second is not None and second.has(E, delta)
+
+
+def _moved(pair: Pair, point: int, mass: sp.Expr) -> Pair:
+    """The pair with mass of q moved from the first point to another."""
+    q = list(pair[1])
+    q[0], q[point] = q[0] - mass, q[point] + mass
+    return pair[0], tuple(q)
+
+
+def _slope_in_output(objective: sp.Expr, pair: Pair, outputs: np.ndarray, output: Any) -> mpmath.mpf:
+    """Slope in its output of what a little mass of q adds to the objective, at a point of its own."""
+    h, more = mpmath.mpf(10) ** -10, ((*pair[0], sp.S.Zero), (*pair[1], _STEP))
+    values = [_exactly(objective, more)(np.append(outputs, output + sign * h)) for sign in (1, -1)]
+    return (values[0] - values[1]) / (2 * h * to_mpf(_STEP))
+
+
+def _compare_limits(findings: _Findings, slope: Callable[[Any], Any], limits: Sequence[mpmath.mpf]) -> None:
+    for ratio, end in zip((sp.Rational(2) ** -200, sp.Rational(2) ** 200), limits, strict=True):
+        at = slope(to_mpf(ratio))
+        if mpmath.isinf(end):
+            settled = mpmath.sign(at) == mpmath.sign(end) and abs(at) > 10
+        else:  # slow where a logarithm decides, so this tells limits apart and no more
+            settled = abs(at - end) < mpmath.mpf("0.05") * (1 + abs(end))
+        detail = f"the slope there is {mpmath.nstr(at, 8)}, the limit said to be {mpmath.nstr(end, 8)}"
+        findings.record("limits of that slope", mpmath.mpf(0) if settled else mpmath.inf, ratio, detail)
+
+
 def _exactly(objective: sp.Expr, pair: Pair) -> Callable[[np.ndarray], mpmath.mpf]:
+    """The objective as a function of mpmath outputs (K,)."""
     p, q = (np.array([to_mpf(x) for x in v], dtype=object) for v in pair)
-    evaluate = Evaluator(plan(objective), exact=True)
+    evaluate = _evaluator(objective)
     return lambda outputs: mpmath.mpf(evaluate(outputs, p, q)[0])
+
+
+@lru_cache(maxsize=64)
+def _evaluator(objective: sp.Expr) -> Evaluator:
+    return Evaluator(plan(objective), exact=True)
 
 
 def _compare_outputs(
