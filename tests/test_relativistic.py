@@ -15,8 +15,8 @@ from ganmath.theory.expression import c, to_mpmath
 from ganmath.theory.plan import Evaluator, plan
 from ganmath.theory.relativistic import KINDS, pairs
 from ganmath.theory.rules import delta
+from ganmath.theory.search import numerical_optimum
 from ganmath.theory.structure import structure
-from ganmath.theory.relativistic_search import numerical_optimum
 
 LOGISTIC, SQUARES = gm.losses["nonsaturating"], gm.losses["lsgan"]
 SIGNED = SQUARES(a=-1, b=1)
