@@ -177,7 +177,9 @@ def test_renyi_step_tends_to_the_minimax_one():
 
 
 def test_function_of_the_mean_that_decreases_is_refused():
-    loss = dataclasses.replace(gm.losses["minimax"], name="falling", outer=-mean)
+    """-E_q gen is E_q(-gen); a square falls where the mean is negative."""
+    assert dataclasses.replace(gm.losses["minimax"], outer=-mean).gen == softplus(c)
+    loss = dataclasses.replace(gm.losses["minimax"], name="falling", outer=mean**2)
     with pytest.raises(ValueError, match="falling: outer must increase"):
         derive(loss)
 

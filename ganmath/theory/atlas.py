@@ -248,7 +248,12 @@ def _gradient(d: Derivation) -> Said:
 
 def _equilibrium(d: Derivation) -> Said:
     said = d.minimiser
-    return "minimiser", said, "", "" if said is None else said.split(";")[0]  # what follows holds for every loss
+    return (
+        "minimiser",
+        said,
+        "",
+        "" if said is None else said.split(";")[0],
+    )  # what follows holds for every loss
 
 
 def _at_equilibrium(d: Derivation) -> Said:

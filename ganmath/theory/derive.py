@@ -5,7 +5,7 @@ critic re-optimised for every q, the gradient of its step with the critic frozen
 would send q, the critic frozen.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -22,7 +22,7 @@ from ganmath.theory.loss import GANLoss
 from ganmath.theory.optimum import NoOptimalCritic
 from ganmath.theory.pointwise import GeneratorValue, GradientReading, Saturation, gradient_reading
 from ganmath.theory.relativistic import pairs
-from ganmath.theory.rules import RULES, delta
+from ganmath.theory.rules import OF_THE_CRITIC, OF_THE_GRADIENT, RULES, W1, Rule, delta
 from ganmath.theory.structure import structure
 
 __all__ = [
@@ -163,7 +163,7 @@ def derive_afresh(loss: GANLoss) -> Derivation:
 
 def critic_claims(loss: GANLoss) -> dict[str, Claim]:
     """The claims about the critic alone; parameters and errors as for `derive`."""
-    return _walked(loss.replace(generator=sp.S.Zero), (critic_alone, *ABOUT_CRITIC, by_search))
+    return _walked(loss.replace(generator=sp.S.Zero), OF_THE_CRITIC)
 
 
 @lru_cache(maxsize=2048)
@@ -173,7 +173,7 @@ def gradient_claims(loss: GANLoss) -> tuple[Claim, Claim]:
 
     They cost a fraction of a whole derivation. Parameters, errors: as `derive`.
     """
-    found = _walked(loss, (gradient_alone, *ABOUT_CRITIC, readings, by_search))
+    found = _walked(loss, OF_THE_GRADIENT)
     return found["generator_divergence"], found["generator_second_derivative"]
 
 

@@ -150,9 +150,9 @@ def pair(critic: GANLoss, generator: GANLoss) -> Pair:
     opposed = turned is not None and turned.value is not None
     decides = turned if turned is not None and opposed else reading
     verdict = "opposed" if opposed else _verdict(reading, second.value)
-    return Pair(
-        *names, second.value, verdict, decides.value, reading.why_not, decides.evidence.kind
-    )
+    if verdict == "unknown":
+        return Pair(*names, None, verdict, why=reading.why_not)
+    return Pair(*names, second.value, verdict, decides.value, reading.why_not, decides.evidence.kind)
 
 
 def _verdict(reading: Claim, second: sp.Expr | None) -> str:

@@ -7,7 +7,6 @@ from their expressions alone. Sources are named where a theorem is used and in t
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,7 +31,15 @@ from ganmath.theory.expectation import (
 from ganmath.theory.expression import as_exponentials, c, p, q, to_numpy, u
 from ganmath.theory.loss import GANLoss, Parameter
 from ganmath.theory.optimum import ImplicitCritic, NoOptimalCritic, limit, tidy
-from ganmath.theory.pointwise import Saturation, defaults_in, integrated, pointwise, sign_of
+from ganmath.theory.pointwise import (
+    Saturation,
+    critic_alone,
+    defaults_in,
+    gradient_alone,
+    integrated,
+    pointwise,
+    sign_of,
+)
 from ganmath.theory.structure import Structure, influence, pulled, stationarity, structure
 
 Rule = Callable[[GANLoss, Structure, Mapping[str, Claim]], Iterable[Claim]]
@@ -52,11 +59,9 @@ def _defaults(loss: GANLoss) -> str:
     return f"at {values}" if values else ""
 
 
-@lru_cache(maxsize=256)
 def _as_pointwise(loss: GANLoss) -> dict[str, Claim]:
     """The pointwise rule's claims about a critic; its generator's loss is not looked at."""
-    bare = loss.replace(generator=sp.S.Zero)
-    return {claim.about: claim for claim in pointwise(bare, structure(bare.critic), {})}
+    return {claim.about: claim for claim in critic_alone(loss, structure(loss.critic), {})}
 
 
 # --- Φ(E g, …): a function of means ---------------------------------------------------------------
@@ -486,22 +491,21 @@ def readings(loss: GANLoss, found: Structure, claims: Mapping[str, Claim]) -> It
     is linear in q. Saturation: the slope of i in the critic's output.
     """
     critic = claims.get("optimal_critic")
-    if "generator_value" in claims or critic is None or critic.value is None:
+    if "generator_divergence" in claims or critic is None or critic.value is None:
         return []
+    defaults, fixed = _defaults(loss), {x.symbol: x.default for x in loss.parameters}
     loss = loss.at_defaults()
     seen = structure(loss.generator)
     if found.invariant and not seen.invariant:
         why = "the optimal critic is one of many that differ by constants, and L_G depends on the constant"
         return [_unknown(about, why) for about in _READINGS]
-    best = critic.value
+    best = critic.value.subs(fixed)
     if best.has(sp.Piecewise, ImplicitCritic, sp.sign, sp.Abs) or best.is_infinite:
         why = "the optimal critic is no smooth function of u with a closed form"
         return [_unknown(about, why) for about in _READINGS]
-    return _Readings(loss.generator, best.subs(_parameters_at_defaults(loss, best)), critic.evidence).claims()
-
-
-def _parameters_at_defaults(loss: GANLoss, best: sp.Expr) -> dict[sp.Symbol, sp.Expr]:
-    return {x.symbol: x.default for x in loss.parameters if best.has(x.symbol)}
+    given = "for batches of one size" if loss.generator.has(n_real, n_fake) else ""
+    known = _given(critic.evidence, ", ".join(filter(None, (defaults, given))))
+    return _Readings(loss.generator.subs(n_fake, n_real), best, known).claims()
 
 
 def _unknown(about: str, why_not: str, rule: str = "readings") -> Claim:
@@ -742,17 +746,13 @@ _ABSENT = {
     "is_divergence": "it is critic_divergence that says what is measured, or no theorem applies",
 }
 
+_BEYOND: tuple[Rule, ...] = (multipliers, relative_convexity, paired_lifting, quadratic, integral_metric)
+
 #: In this order; the first claim about a thing stands.
-RULES: tuple[Rule, ...] = (
-    pointwise,
-    multipliers,
-    relative_convexity,
-    paired_lifting,
-    quadratic,
-    integral_metric,
-    readings,
-    by_search,
-)
+RULES: tuple[Rule, ...] = (pointwise, *_BEYOND, readings, by_search)
+#: What they say about the critic alone, and about the gradient that the generator gets from it.
+OF_THE_CRITIC: tuple[Rule, ...] = (critic_alone, *_BEYOND, by_search)
+OF_THE_GRADIENT: tuple[Rule, ...] = (gradient_alone, *_BEYOND, readings, by_search)
 
 
 # --- LaTeX ----------------------------------------------------------------------------------------

@@ -195,9 +195,11 @@ def _is_invariant(expr: sp.Expr) -> bool:
     moved = pulled(at_critic(expr, c + _shift))
     if not moved.has(_shift):
         return True
-    names = {e: sp.Dummy(real=True) for e in outermost(moved)}  # exp(s) leaves a logarithm's means
-    outside = moved.xreplace(names)
-    return not any(e.has(_shift) for e in names) and sp.simplify(outside.diff(_shift)) == 0
+    means = outermost(moved)
+    if not means or any(e.has(_shift) for e in means):
+        return False
+    names = {e: sp.Dummy(real=True) for e in means}  # exp(s) leaves a logarithm's means as a factor
+    return bool(sp.simplify(moved.xreplace(names).diff(_shift)) == 0)
 
 
 def _difference(expr: sp.Expr) -> sp.Expr | None:
