@@ -325,7 +325,9 @@ def test_joint_derivations_agree_with_the_search(loss):
 
 
 @pytest.mark.parametrize("kind", ["paired", "average", "centred"])
-@pytest.mark.parametrize("base", ["hinge", "exponential", "lsgan", "label-smoothing", "fgan-pearson", "fgan-kl"])
+@pytest.mark.parametrize(
+    "base", ["hinge", "exponential", "lsgan", "label-smoothing", "fgan-pearson", "fgan-kl"]
+)
 def test_relativistic_forms_of_other_losses(base, kind):
     assert verify(relativistic(base, kind), n=2).checks
 

@@ -470,7 +470,9 @@ class _JointClaims:
 
         self.optimal_critic, self.least, self.constant = map(number, ("optimal_critic", "least", "constant"))
         self.critic_slope = number("critic_slope")
-        self.critic_divergence, self.pair_divergence = map(divergence, ("critic_divergence", "pair_divergence"))
+        self.critic_divergence, self.pair_divergence = map(
+            divergence, ("critic_divergence", "pair_divergence")
+        )
         self.separable = bool(_claimed(derivation, "separable"))
         self.is_divergence = _claimed(derivation, "is_divergence")
         self.followed, self.second = number("generator_divergence"), number("generator_second_derivative")
@@ -579,8 +581,6 @@ def _compare_least(
         _compare_outputs(claim, findings, outputs, found.outputs, pair, free)
     elif outputs is not None:
         findings.compare("L_D at the optimal critic", objective(outputs), found.value, pair)
-    if unique or points is not None:
-        _compare_generator(loss, claims, findings, pair, points, found.outputs)
     if claims.critic_slope is not None and points is not None and points.shape[1] == 1:
         along = _integrated(claims.critic_slope, points[:, 0], pair)
         findings.compare("L_D at the critic of the claimed slope", objective(along), found.value, pair)
@@ -589,7 +589,9 @@ def _compare_least(
         findings.compare(_LEAST, least, found.value, pair)
     elif bound is not None:
         detail = f"bound {mpmath.nstr(bound, 15)}, searched {mpmath.nstr(found.value, 15)}"
-        findings.record("least value of L_D above the pairs' bound", max(bound - found.value, 0), pair, detail)
+        findings.record(
+            "least value of L_D above the pairs' bound", max(bound - found.value, 0), pair, detail
+        )
     if claims.is_divergence and claims.constant is not None:
         constant = to_mpf(claims.constant)
         above = f"the least value {mpmath.nstr(found.value, 15)}, of a constant critic {claims.constant}"
@@ -597,6 +599,8 @@ def _compare_least(
         findings.record("positive where p and q differ", mpmath.inf if wrong else 0, pair, above)
         same = (pair[0], pair[0])
         findings.compare("zero where p = q", constant, search(loss, *same, points, _DIGITS).value, same)
+    if unique or points is not None:
+        _compare_generator(loss, claims, findings, pair, points, found.outputs)
 
 
 def _compare_generator(
@@ -611,14 +615,18 @@ def _compare_generator(
     objective = _exactly(loss.generator, pair)
     if (value := claims.generator_value(pair)) is not None:
         findings.compare("value of the generator's loss", value, objective(outputs), pair)
+    # W1 is known to 16 digits, and linear in small movements of mass
+    step, factor = _STEP if points is None else sp.Rational(1, 10**6), None
     for point in range(1, len(outputs)):
         # L_G, the critic frozen, as mass of q moves from the first point to another
-        far = [_moved(pair, point, sign * _STEP) for sign in (1, -1)]
-        rise = (_exactly(loss.generator, far[0])(outputs) - _exactly(loss.generator, far[1])(outputs)) / 2
-        searched = rise / to_mpf(_STEP)
-        if claims.followed is not None and not _of_means(claims.second):
-            derived = (claims.distance(far[0], points) - claims.distance(far[1], points)) / to_mpf(2 * _STEP)
-            findings.compare("gradient of the generator's step", derived, searched, pair)
+        far = [_moved(pair, point, sign * step) for sign in (1, -1)]
+        rise = _exactly(loss.generator, far[0])(outputs) - _exactly(loss.generator, far[1])(outputs)
+        searched = rise / to_mpf(2 * step)
+        if claims.followed is not None:
+            derived = (claims.distance(far[0], points) - claims.distance(far[1], points)) / to_mpf(2 * step)
+            if factor is None:  # of a divergence that is followed up to a factor of means
+                factor = abs(searched / derived) if _of_means(claims.second) else mpmath.mpf(1)
+            findings.compare("gradient of the generator's step", factor * derived, searched, pair)
         if claims.second is not None:
             f = to_mpmath(u * _between(claims.second, pair), (u,))
             ends = [to_mpf(pair[0][i] / pair[1][i]) for i in (0, point)]
@@ -629,14 +637,16 @@ def _compare_generator(
             derived, searched = slope(to_mpf(a / b)), _slope_in_output(loss.generator, pair, outputs, output)
             findings.compare("slope of the generator's loss in C", derived, searched, pair)
         limits = claims.saturates.at_zero, claims.saturates.at_infinity
-        _compare_limits(findings, slope, [to_mpf(_between(end.subs(claims.defaults), pair)) for end in limits])
+        _compare_limits(
+            findings, slope, [to_mpf(_between(end.subs(claims.defaults), pair)) for end in limits]
+        )
 
 
-_STEP = sp.Rational(1, 10**8)
+_STEP = sp.Rational(1, 10**13)
 
 
 def _of_means(second: sp.Expr | None) -> bool:
-    """Whether f_G'' has a factor that depends on p and q, which no divergence of a name has."""
+    """Whether f_G'' has a factor that depends on p and q, which no divergence has."""
     return second is not None and second.has(E, delta)
 
 
