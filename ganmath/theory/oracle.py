@@ -8,7 +8,6 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-
 from typing import TYPE_CHECKING, Any
 
 import mpmath
@@ -165,7 +164,7 @@ class _Findings:
     def notes(self) -> tuple[str, ...]:
         if not self.searched:
             return ()
-        gaps = [found.gap for found in self.searched]
+        gaps = [found.gap or 0.0 for found in self.searched]
         what = "least value of L_D" + ("" if _LEAST in self.found else ", of which no closed form is claimed")
         if any(found.evidence != CERTIFIED for found in self.searched):
             return (f"{what}: by search, without a lower bound that meets it",)
@@ -525,7 +524,8 @@ def _claimed(derivation: "Derivation", about: str) -> Any:
 
 
 def _below(divergence: FDivergence, pair: Any) -> mpmath.mpf:
-    return to_mpf(divergence.offset) - divergence.evaluate(*pair, dps=_DIGITS)
+    p, q = pair
+    return to_mpf(divergence.offset) - divergence.evaluate(p, q, dps=_DIGITS)
 
 
 # the ratio u at the points that means in claims are over
