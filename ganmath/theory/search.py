@@ -280,7 +280,7 @@ def _newton(objective: Objective, x: np.ndarray, constant: bool) -> np.ndarray |
 def _in_mpmath(objective: Objective, x: np.ndarray, constant: bool) -> tuple[np.ndarray, Any]:
     """Newton's steps with Hessians in float64, each of which adds some of its digits."""
     at = np.array([mpmath.mpf(v) for v in x], dtype=object)
-    goal = mpmath.mpf(10) ** (3 - mpmath.mp.dps)
+    goal = mpmath.mpf(10) ** (5 - mpmath.mp.dps) * (1 + max(map(abs, at)))
     for turn in range(_ROUNDS):
         if turn % 5 == 0:
             hessian = _hessian(objective, at, constant, mpmath.sqrt(mpmath.eps))
