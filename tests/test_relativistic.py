@@ -379,9 +379,7 @@ def test_the_search_agrees_with_a_general_optimiser():
     for kind in KINDS:
         loss = gm.relativistic(LOGISTIC, kind)
         objective = Evaluator(plan(loss.critic))
-        found = minimize(
-            objective, np.zeros(5), args=(p, q), jac=True, method="BFGS", options={"gtol": 1e-9}
-        )
+        found = minimize(objective, np.zeros(5), args=(p, q), jac=True, method="BFGS", options={"gtol": 1e-9})
         assert numerical_optimum(loss, p, q)[1] == pytest.approx(found.fun, abs=1e-10)
 
 

@@ -55,7 +55,9 @@ def test_newton_agrees_with_a_general_optimiser(name, seed):
     assert found.evidence == CERTIFIED
 
 
-@pytest.mark.parametrize("name", ["relativistic-paired", "relativistic-average", "relativistic-average-lsgan"])
+@pytest.mark.parametrize(
+    "name", ["relativistic-paired", "relativistic-average", "relativistic-average-lsgan"]
+)
 def test_newton_agrees_with_the_linear_programs(name):
     ps, qs = random_pair(3, size=3)
     found = search(LOSSES[name], ps, qs)
@@ -132,7 +134,9 @@ def test_the_gradient_vanishes_to_forty_digits(name):
     with mpmath.workdps(50):
         exact = [np.array([mpmath.mpf(x) for x in v], dtype=object) for v in (ps, qs)]
         exact = [v / v.sum() for v in exact]
-        value, gradient = Evaluator(plan(LOSSES[name].at_defaults().critic), exact=True)(found.outputs, *exact)
+        value, gradient = Evaluator(plan(LOSSES[name].at_defaults().critic), exact=True)(
+            found.outputs, *exact
+        )
         assert max(map(abs, gradient)) < mpmath.mpf(10) ** -38
         assert abs(value - found.value) < mpmath.mpf(10) ** -40
 
@@ -277,7 +281,9 @@ def test_an_interval_of_outputs_of_a_loss_that_compares_samples():
 
 
 def test_kinks_without_convexity_are_searched_from_several_starts():
-    loss = gm.GANLoss("both", critic=E(Pairs(p, q), relu(1 - gm.c_x + gm.c_y)) + E(m, sigmoid(c)) / 10, gen=-c)
+    loss = gm.GANLoss(
+        "both", critic=E(Pairs(p, q), relu(1 - gm.c_x + gm.c_y)) + E(m, sigmoid(c)) / 10, gen=-c
+    )
     ps, qs = random_pair(1)
     found = search(loss, ps, qs)
     assert found.evidence == SEARCHED

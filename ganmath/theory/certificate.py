@@ -152,4 +152,6 @@ def bound_on_ellipsoid(value: float, gradient: np.ndarray, outputs: np.ndarray, 
     """
     inverse = np.linalg.pinv(Q, rcond=1e-13, hermitian=True)
     unbounded = np.abs(gradient - Q @ (inverse @ gradient)).max() > 1e-9 * (1 + np.abs(gradient).max())
-    return -np.inf if unbounded else float(value - gradient @ outputs - np.sqrt(gradient @ inverse @ gradient))
+    return (
+        -np.inf if unbounded else float(value - gradient @ outputs - np.sqrt(gradient @ inverse @ gradient))
+    )

@@ -479,7 +479,9 @@ class _JointClaims:
 
         self.optimal_critic, self.least, self.constant = map(number, ("optimal_critic", "least", "constant"))
         self.critic_slope = number("critic_slope")
-        self.critic_divergence, self.pair_divergence = map(divergence, ("critic_divergence", "pair_divergence"))
+        self.critic_divergence, self.pair_divergence = map(
+            divergence, ("critic_divergence", "pair_divergence")
+        )
         self.separable = bool(_claimed(derivation, "separable"))
         self.is_divergence = _claimed(derivation, "is_divergence")
 
@@ -559,7 +561,9 @@ def _compare_least(
         findings.compare(_LEAST, least, found.value, pair)
     elif bound is not None:
         detail = f"bound {mpmath.nstr(bound, 15)}, searched {mpmath.nstr(found.value, 15)}"
-        findings.record("least value of L_D above the pairs' bound", max(bound - found.value, 0), pair, detail)
+        findings.record(
+            "least value of L_D above the pairs' bound", max(bound - found.value, 0), pair, detail
+        )
     if claims.is_divergence and claims.constant is not None:
         constant = to_mpf(claims.constant)
         above = f"the least value {mpmath.nstr(found.value, 15)}, of a constant critic {claims.constant}"

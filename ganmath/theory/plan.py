@@ -203,7 +203,9 @@ class Evaluator:
         found = []
         for mean, used, term, by_output, by_name in self.steps:
             if mean.log:
-                raise ValueError(f"{mean.name} is no mean: the samples of {mean.term} have no terms of their own")
+                raise ValueError(
+                    f"{mean.name} is no mean: the samples of {mean.term} have no terms of their own"
+                )
             at, w = _points(mean.over, outputs, weights)
             arguments = (*at, *(means[name][0] for name in used))
             values, slopes = term(*arguments), np.zeros((*w.shape, len(outputs)))

@@ -102,7 +102,9 @@ def _checked(p: Any, q: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _feasible(loss: GANLoss, points: Any, p: np.ndarray, q: np.ndarray) -> Feasible:
     if points is None and not isinstance(loss.constraint, Free | Interval):
-        raise ValueError(f"{loss.label}: its constraint compares points: give points=, where the {len(p)} lie")
+        raise ValueError(
+            f"{loss.label}: its constraint compares points: give points=, where the {len(p)} lie"
+        )
     if points is not None and len(points) != len(p):
         raise ValueError(f"{loss.label}: {len(points)} points for {len(p)} probabilities")
     feasible = loss.constraint.on(points, p, q)
@@ -150,10 +152,14 @@ def _tangents(loss: GANLoss, weights: Any, feasible: Feasible) -> Found:
             best, bound = min(best, (value, outputs), key=lambda x: x[0]), max(bound, below)
             if best[0] - bound <= 1e-12 * (1 + abs(best[0])):
                 return _found(best[1], best[0], bound)
-        reach = np.inf if np.isfinite(below) else 10.0 * 2**turn  # nothing bounds yet: farther and farther out
+        reach = (
+            np.inf if np.isfinite(below) else 10.0 * 2**turn
+        )  # nothing bounds yet: farther and farther out
         critics.append(np.clip(outputs, -reach, reach))
     if not np.isfinite(best[0]):
-        raise ValueError(f"{loss.label}: no minimum found: its critic's objective seems to fall without bound")
+        raise ValueError(
+            f"{loss.label}: no minimum found: its critic's objective seems to fall without bound"
+        )
     return _found(best[1], best[0], bound)
 
 
@@ -190,7 +196,9 @@ def _smooth(loss: GANLoss, exact: Any, weights: Any, convex: bool, dps: int | No
     constant = _is_invariant(objective, size)
     scale = (weights[0] + weights[1]) ** -0.5
     starts = [np.zeros(size)] if convex else _starts(scale)
-    reached = [x for start in starts if (x := _newton(objective, _lbfgs(objective, start), constant)) is not None]
+    reached = [
+        x for start in starts if (x := _newton(objective, _lbfgs(objective, start), constant)) is not None
+    ]
     if not reached:
         raise ValueError(f"{loss.label}: no minimum found from {len(starts)} start(s)")
     outputs = min(reached, key=lambda x: objective(x)[0])
@@ -202,14 +210,18 @@ def _smooth(loss: GANLoss, exact: Any, weights: Any, convex: bool, dps: int | No
         inverse = np.linalg.pinv(_hessian(objective, outputs, constant), rcond=1e-12, hermitian=True)
         with mpmath.workdps(dps + 10):
             p, q = (np.array(normalised(v), dtype=object) for v in exact)
-            outputs, value = _in_mpmath(_objective(Evaluator(plan(loss.critic), exact=True), p, q), outputs, inverse)
+            outputs, value = _in_mpmath(
+                _objective(Evaluator(plan(loss.critic), exact=True), p, q), outputs, inverse
+            )
         if value is None:
             raise ValueError(f"{loss.label}: Newton's method did not reach {dps} digits")
     return _found(outputs, value, bound)
 
 
 def _starts(scale: np.ndarray) -> np.ndarray:
-    return np.random.default_rng(0).normal(size=(_STARTS, len(scale))) * np.array([[0], [1], [1], [1]]) * scale
+    return (
+        np.random.default_rng(0).normal(size=(_STARTS, len(scale))) * np.array([[0], [1], [1], [1]]) * scale
+    )
 
 
 def _lbfgs(objective: Objective, start: np.ndarray) -> np.ndarray:
