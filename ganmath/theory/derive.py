@@ -22,7 +22,7 @@ from ganmath.theory.loss import GANLoss
 from ganmath.theory.optimum import NoOptimalCritic
 from ganmath.theory.pointwise import GeneratorValue, GradientReading, Saturation, gradient_reading
 from ganmath.theory.relativistic import pairs
-from ganmath.theory.rules import OF_THE_CRITIC, OF_THE_GRADIENT, RULES, W1, Rule, delta
+from ganmath.theory.rules import OF_THE_CRITIC, OF_THE_GRADIENT, RULES, Rule, delta
 from ganmath.theory.structure import structure
 
 __all__ = [
@@ -191,7 +191,7 @@ def _without_penalties(loss: GANLoss, claims: Mapping[str, Claim]) -> dict[str, 
     """The claims as those about a loss whose penalties the rules did not see."""
     added = " + ".join(penalty.latex() for penalty in loss.penalties)
     first = Step("What follows leaves out the critic's penalties", added, DEFINITION)
-    new = {}
+    new: dict[str, Claim] = {}
     for about, claim in claims.items():
         given = ", ".join(filter(None, (claim.evidence.given, "without its penalties")))
         evidence = replace(claim.evidence, given=given) if claim.evidence else claim.evidence

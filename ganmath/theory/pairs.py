@@ -36,9 +36,9 @@ class Pair:
     """One critic with one generator, named by the losses they come from.
 
     second_derivative: f_G'' (None where it is not defined). verdict: a key of `VERDICTS`; "none" where
-    f_G'' changes sign, "changing" where it is nonnegative and contains means over p and q. divergence: the one
-    that the step decreases or increases, for Lipschitz critics a multiple of the Wasserstein distance. why: the
-    reason where it decreases none. evidence: as in the atlas.
+    f_G'' changes sign, "changing" where it is nonnegative and contains means over p and q. divergence: the
+    one that the step decreases or increases, for Lipschitz critics a multiple of the Wasserstein distance.
+    why: the reason where it decreases none. evidence: as in the atlas.
     """
 
     critic: str
@@ -109,8 +109,8 @@ def pair_matrix(entries: Iterable[GANLoss] | None = None) -> PairMatrix:
 def lines(fixed: list[GANLoss]) -> tuple[list[list[GANLoss]], list[list[GANLoss]]]:
     """Losses whose critics have the same optimal output, and losses whose generators have the same slope.
 
-    The gradient reading sees nothing else of a loss: the slope is that of the influence, the derivative of L_G in
-    q, in the critic's output.
+    The gradient reading sees nothing else of a loss: the slope is that of the influence, the derivative of
+    L_G in q, in the critic's output.
     """
     critics: dict[object, list[GANLoss]] = {}
     generators: dict[object, list[GANLoss]] = {}

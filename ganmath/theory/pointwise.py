@@ -52,7 +52,7 @@ def _about_critic(loss: GANLoss) -> tuple[Claim, ...]:
 
 
 def gradient_alone(loss: GANLoss, found: Structure, claims: Mapping[str, Claim]) -> Iterable[Claim]:
-    """The claims of `pointwise` about the generator's gradient, at a fraction of the cost; else its critic."""
+    """The claims of `pointwise` about the generator's gradient alone, or about the critic."""
     if not _applies(loss, found) or generator_parts(loss.generator) is None:
         return critic_alone(loss, found, claims)
     reading = gradient_reading(loss)

@@ -71,7 +71,7 @@ def multipliers(loss: GANLoss, found: Structure, claims: Mapping[str, Claim]) ->
     r"""The rule for a concave function of a mean, and a sum over single samples beside it.
 
     With A a positive combination of means, :math:`\varphi(A) = \min_Z \varphi(Z) + \varphi'(Z)(A - Z)`, and
-    for each Z a pointwise loss is left. Where its least value is the same for every Z, it is that of the loss.
+    for each Z a pointwise loss is left. Where its least value is the same for every Z it is the loss's.
     """
     whole = loss.at_defaults().critic.subs(n_fake, n_real)
     tangent = None if found.pointwise or not isinstance(loss.constraint, Free) else _tangent(whole)
@@ -111,21 +111,21 @@ def multipliers(loss: GANLoss, found: Structure, claims: Mapping[str, Claim]) ->
     )
     given = "for batches of one size" if loss.critic.has(n_real, n_fake) else ""
     rule, known = "multipliers", _given(best.evidence, given)
-    claims = [
+    made = [
         Claim("optimal_critic", tidy(best.value.subs(_Z, 1)), known, rule, steps),
         Claim("critic_divergence", divergence, _given(measured.evidence, given), rule, (value,)),
     ]
-    made = _tangent(loss.at_defaults().generator.subs(n_fake, n_real))
-    if made is None or made[1] != inside or not structure(loss.generator).invariant:
-        return claims
+    seen = _tangent(loss.at_defaults().generator.subs(n_fake, n_real))
+    if seen is None or seen[1] != inside or not structure(loss.generator).invariant:
+        return made
     # where A = Z = 1, as at that critic, a tangent has the value and the derivative of the loss itself
-    both = [x.subs(_Z, 1) for x in (bound, made[2])]
+    both = [x.subs(_Z, 1) for x in (bound, seen[2])]
     same = GANLoss(loss.name, critic=both[0], generator=both[1], parameters=_sizes(both[0] + both[1]))
     for claim in pointwise(same, structure(same.critic), {}):
         if claim.about in _READINGS and claim.about != "minimiser":
-            claims.append(replace(claim, evidence=_given(claim.evidence, given), rule=rule))
+            made.append(replace(claim, evidence=_given(claim.evidence, given), rule=rule))
     why = "with the critic frozen L_G is not linear in q, and its minimiser has no closed form"
-    return [*claims, _unknown("minimiser", why, rule)]
+    return [*made, _unknown("minimiser", why, rule)]
 
 
 _Z, _argument = sp.Symbol("Z", positive=True), sp.Symbol("A", positive=True)
@@ -176,9 +176,9 @@ def paired_lifting(loss: GANLoss, found: Structure, claims: Mapping[str, Claim])
     the optimum of the pointwise loss with real(C) = h(C) and fake(C) = h(-C) at the ratio u(x)/u(y). Its
     critic is a difference C(x) - C(y) exactly if it is k log u.
     """
-    if found.difference is None or not isinstance(loss.constraint, Free):
-        return
     h = structure(loss.at_defaults().critic).difference
+    if h is None or not isinstance(loss.constraint, Free):
+        return
     base = GANLoss(f"{loss.name}, pairs", real=h, fake=h.subs(c, -c), gen=0)
     given = _defaults(loss)
     try:
@@ -270,7 +270,7 @@ def relative_convexity(loss: GANLoss, found: Structure, claims: Mapping[str, Cla
     how = "by sympy" if set(convex) == {PROVED} else "on a grid of outputs"
     known = Evidence("argued", _HYPOTHESES.format(how))
     step = Step(
-        "The terms are convex, and their slopes at 0 do not cancel, so that the critic measures a divergence:",
+        "The terms are convex, their slopes at 0 do not cancel, and so the critic measures a divergence:",
         rf"{_tex(constant)} - \min_C L_D \ge 0, \quad = 0 \text{{ only for }} p = q",
         known,
         about="is_divergence",
@@ -320,8 +320,8 @@ def _convex(term: sp.Expr) -> Evidence | None:
 def quadratic(loss: GANLoss, found: Structure, claims: Mapping[str, Claim]) -> Iterable[Claim]:
     r"""The rule for convex squares of relative outputs: a multiple of (p - q)/(p + q) is optimal.
 
-    The critic :math:`\beta (p - q)/(p + q)` has the means :math:`\pm\beta\Delta/2`, and second moments under p
-    and q that add up to :math:`\beta^2 \Delta`; beta makes the functional derivative vanish everywhere.
+    The critic :math:`\beta (p - q)/(p + q)` has the means :math:`\pm\beta\Delta/2` and second moments under
+    p and q that add up to :math:`\beta^2 \Delta`; beta makes the functional derivative vanish everywhere.
     """
     fixed = loss.at_defaults()
     terms = _relative_terms(fixed)
@@ -486,9 +486,9 @@ _READINGS = (
 def readings(loss: GANLoss, found: Structure, claims: Mapping[str, Claim]) -> Iterable[Claim]:
     r"""The rule for any generator where the optimal critic is a function of u = p/q.
 
-    Value: L_G at that critic. Gradient: with the influence i(C), the derivative of L_G in q at a frozen critic,
-    :math:`f_G''(u) = -\tfrac1u \tfrac{d}{du}\, i(C^*(u))`. Equilibrium: L_G is least on a point mass where it
-    is linear in q. Saturation: the slope of i in the critic's output.
+    Value: L_G at that critic. Gradient: with the influence i(C), the derivative of L_G in q with the critic
+    frozen, :math:`f_G''(u) = -\tfrac1u \tfrac{d}{du}\, i(C^*(u))`. Equilibrium: L_G is least
+    on a point mass where it is linear in q. Saturation: the slope of i in the critic's output.
     """
     critic = claims.get("optimal_critic")
     if "generator_divergence" in claims or critic is None or critic.value is None:
@@ -564,8 +564,8 @@ class _Readings:
                 why_not = "f_G'' is negative somewhere, so the step follows no divergence"
         elif second.is_nonnegative:
             why_not = (
-                "f_G'' is nonnegative, but f_G changes with p and q, on which the means in it depend: the step "
-                "follows no one divergence"
+                "f_G'' is nonnegative, but f_G changes with p and q, on which the means in it depend: the "
+                "step follows no one divergence"
             )
         else:
             evidence = NOTHING
@@ -662,7 +662,7 @@ def _plain(expr: sp.Expr) -> sp.Expr:
 def closed_means(expr: sp.Expr) -> sp.Expr:
     """Means of functions of the ratio, over one point, as numbers or in `delta` where they are such.
 
-    The mean over p of g(u) is the integral of q u g(u): where that is affine in u it is a number, where it is an
+    The mean over p of g(u) is the integral of q u g(u): where u g(u) is affine it is a number, where it is an
     affine function and a multiple of the Le Cam divergence's f the mean is known in `delta`.
     """
     if not expr.has(E):
@@ -675,7 +675,7 @@ def closed_means(expr: sp.Expr) -> sp.Expr:
 
 
 def _weighted(term: sp.Expr) -> sp.Expr | None:
-    """What a weighted mean over one point of a function of the ratio integrates against q; None for others."""
+    """What a weighted mean of a function of one point's ratio integrates against q; None for others."""
     means = [f for f in sp.Mul.make_args(term) if isinstance(f, E)]
     if len(means) != 1 or isinstance(means[0].measure, Pairs) or means[0].integrand.has(E, u):
         return None
