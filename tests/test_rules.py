@@ -1,7 +1,7 @@
 """Claims about losses of every kind, against numbers that know nothing of the rules.
 
-At a claimed critic the gradient of L_D vanishes and its value is the claimed one, to 30 digits; distances come
-from `ganmath.theory.transport`; readings are compared with the derivative of L_G in the probabilities of q.
+At a claimed critic the gradient of L_D vanishes and its value is the claimed one, to 30 digits; distances
+come from `ganmath.theory.transport`; readings are compared with the derivative of L_G in q's probabilities.
 """
 
 import mpmath
@@ -20,9 +20,10 @@ from ganmath.theory.transport import Wasserstein
 
 E, p, q = gm.E, gm.p, gm.q
 NAMES = (
-    "optimal_critic optimal_discriminator critic_value critic_divergence generator_value "
-    "generator_divergence minimiser saturates least constant is_divergence pair_divergence separable"
-).split()
+    *("optimal_critic", "optimal_discriminator", "critic_value", "critic_divergence"),
+    *("least", "constant", "is_divergence", "pair_divergence", "separable"),
+    *("generator_value", "generator_divergence", "minimiser", "saturates"),
+)
 # positive pairs of exact fractions
 PAIRS = [
     ([sp.Rational(k, 10) for k in (4, 3, 2, 1)], [sp.Rational(k, 10) for k in (1, 1, 3, 5)]),
@@ -146,7 +147,7 @@ def test_the_softmax_critic_is_claimed_for_every_normaliser():
     claim = gm.derive(gm.losses["softmax-batch"]).claims["optimal_critic"]
     assert claim.rule == "multipliers" and claim.evidence.kind == "proved"
     assert claim.evidence.given == "for batches of one size"
-    assert any("for every Z" in step.title.lower() or "For every Z" in step.title for step in claim.steps)
+    assert any("For every Z" in step.title for step in claim.steps)
 
 
 def test_a_concave_function_whose_least_value_depends_on_the_tangent_is_not_claimed():
@@ -193,7 +194,7 @@ def test_lipschitz_critics_attain_minus_the_wasserstein_distance_on_the_line(ste
         ps, qs = rng.dirichlet(np.ones(6)), rng.dirichlet(np.ones(6))
         gaps = np.cumsum(qs)[:-1] - np.cumsum(ps)[:-1]  # F_q - F_p between the points
         f_p, f_q = (sp.Function(name)(sp.Symbol("x")) for name in ("F_p", "F_q"))
-        slope = [float(derived.critic_slope.subs({f_q - f_p: 1, f_p: 0, f_q: sp.Float(gap)})) for gap in gaps]
+        slope = [float(derived.critic_slope.subs({f_p: 0, f_q: sp.Float(gap)})) for gap in gaps]
         critic = np.concatenate([[0.0], np.cumsum(slope * np.diff(x))])
         value, _ = Evaluator(plan(loss.critic))(critic, ps, qs)
         assert value == pytest.approx(-steepness * Wasserstein(1)(ps, qs, positions=x), abs=1e-13)
@@ -232,29 +233,27 @@ def test_the_wasserstein_generator_and_others_beside_it():
 
 # --- readings ----------------------------------------------------------------------------------------
 
-READ = {name: loss for name, loss in KNOWN_CRITIC.items()} | {
+READ = KNOWN_CRITIC | {
     "minimax / paired": gm.GANLoss.pair("minimax", "relativistic-paired"),
     "lsgan / average": gm.GANLoss.pair("lsgan", "relativistic-average"),
     "alpha / class II": gm.GANLoss.pair("alpha", "nonsaturating").replace(
         generator=(E(p, gm.sigmoid(c)) - E(q, gm.sigmoid(c))) ** 2
     ),
-    "minimax / renyi": gm.GANLoss.pair("minimax", "renyi"),
     "paired / linear": gm.losses["relativistic-paired"].replace(generator=E(p, c) - E(q, c)),
 }
 
 
-def at_pair(expr, ps, qs, x=None):
+def at_pair(expr, ps, qs, x):
     """A claim's expression in means over functions of the ratio u(z), at a pair and a ratio u."""
     from ganmath.theory.rules import _on_alphabet
 
-    expr = expr if x is None else expr.subs(u, x)
-    expr = expr.subs({gm.n_real: 1, gm.n_fake: 1})
+    expr = expr.subs(u, x).subs({gm.n_real: 1, gm.n_fake: 1})
     return mpmath.mpf(str(_on_alphabet(expr.replace(gm.sigmoid, lambda y: 1 / (1 + sp.exp(-y))), ps, qs)))
 
 
 @pytest.mark.parametrize("name", READ)
 def test_the_gradient_reading_is_the_derivative_in_q_at_the_frozen_critic(name):
-    """d L_G / d q_i - d L_G / d q_j, by complex-free differences at 60 digits, is the integral of -u f_G''."""
+    """d L_G / d q_i - d L_G / d q_j, by differences at 60 digits, is the integral of u f_G''."""
     loss = READ[name].at_defaults()
     derived = gm.derive(loss)
     ps, qs = PAIRS[0]
@@ -295,7 +294,9 @@ def test_the_value_reading_is_the_generators_loss_at_the_claimed_critic(name):
             if name == "relativistic-paired":
                 ratios = [a / b for a, b in zip(ps, qs, strict=True)]
                 claimed = sum(
-                    a * b * sp.log(1 + v / w) for a, v in zip(ps, ratios) for b, w in zip(qs, ratios)
+                    a * b * sp.log(1 + v / w)
+                    for a, v in zip(ps, ratios, strict=True)
+                    for b, w in zip(qs, ratios, strict=True)
                 )
                 assert str(derived.generator_value.args[1]) == "log(u(x)/u(y) + 1)"
                 claimed = mpmath.mpf(str(claimed.evalf(40)))

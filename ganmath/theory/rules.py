@@ -740,10 +740,13 @@ def _weighted(term: sp.Expr) -> sp.Expr | None:
 
 
 def _integral(f: sp.Expr) -> sp.Expr | None:
-    """The integral of q f(u) where f is affine and a multiple of the Le Cam divergence's f; else None."""
-    f = tidy(f.subs(_v, u))
-    multiple = tidy(f.diff(u, 2) / divergences["le-cam"].f.diff(u, 2))
-    return None if multiple.has(u) else tidy(f.subs(u, 1)) + multiple * delta
+    """The integral of q f where f is affine and a multiple of the Le Cam divergence's f; else None.
+
+    f is a function of the ratio there, and may contain u, the ratio at another point.
+    """
+    f = tidy(f)
+    multiple = tidy(f.diff(_v, 2) / divergences["le-cam"].f.diff(u, 2).subs(u, _v))
+    return None if multiple.has(_v) else tidy(f.subs(_v, 1)) + multiple * delta
 
 
 # --- what is left ---------------------------------------------------------------------------------
