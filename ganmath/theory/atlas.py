@@ -20,7 +20,7 @@ from ganmath.theory.expectation import objective_latex
 from ganmath.theory.expression import mean
 from ganmath.theory.loss import GANLoss
 from ganmath.theory.optimum import ImplicitCritic
-from ganmath.theory.rules import of_pairs
+from ganmath.theory.rules import W1, of_pairs
 
 NO_CLOSED_FORM = "no closed form (numerical)"
 COLUMNS = {
@@ -288,6 +288,20 @@ _SHOWN = {
     "at_equilibrium": _at_equilibrium,
     "saturation": _saturation,
 }
+
+
+def family(measured: Any) -> str:
+    """The name of what a critic measures, by which rows are sorted and filtered."""
+    if isinstance(measured, sp.Expr):
+        return "Wasserstein-1" if measured.has(W1) else "Le Cam"
+    if isinstance(measured, FDivergence):
+        return measured.name or "without a name"
+    return "no closed form"
+
+
+def formula(divergence: FDivergence | sp.Expr) -> str:
+    """LaTeX of a divergence with its scale."""
+    return _tex(divergence) if isinstance(divergence, sp.Expr) else divergence.scaled_latex
 
 
 def named(divergence: FDivergence | sp.Expr, before: str = "") -> str:

@@ -64,7 +64,8 @@ class Derivation:
       critic that is the same everywhere. is_divergence: whether constant - min L_D is >= 0, and 0
       only for p = q.
     * generator_value, generator_divergence, minimiser: value, gradient and equilibrium reading.
-      generator_second_derivative: f_G'' of the gradient reading. saturates: whether the generator's
+      generator_second_derivative: f_G'' of the gradient reading. generator_sign: of an f_G'' that contains
+      means over p and q, 1 or -1. saturates: whether the generator's
       gradient vanishes where the critic rejects its samples.
     """
 
@@ -91,6 +92,7 @@ class Derivation:
     generator_value = _said("generator_value")
     generator_divergence = _said("generator_divergence")
     generator_second_derivative = _said("generator_second_derivative")
+    generator_sign = _said("generator_sign")
     minimiser = _said("minimiser")
     saturates = _said("saturates")
 
@@ -168,13 +170,12 @@ def critic_claims(loss: GANLoss) -> dict[str, Claim]:
 
 @lru_cache(maxsize=2048)
 @mpmath.workdps(40)
-def gradient_claims(loss: GANLoss) -> tuple[Claim, Claim]:
-    """The claims generator_divergence and generator_second_derivative alone.
+def gradient_claims(loss: GANLoss) -> dict[str, Claim]:
+    """The claims about the generator's gradient, at a fraction of the cost of a whole derivation.
 
-    They cost a fraction of a whole derivation. Parameters, errors: as `derive`.
+    Parameters, errors: as `derive`.
     """
-    found = _walked(loss, OF_THE_GRADIENT)
-    return found["generator_divergence"], found["generator_second_derivative"]
+    return _walked(loss, OF_THE_GRADIENT)
 
 
 def _walked(loss: GANLoss, rules: Sequence[Rule]) -> dict[str, Claim]:

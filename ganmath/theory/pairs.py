@@ -138,24 +138,25 @@ def pair(critic: GANLoss, generator: GANLoss) -> Pair:
     both = GANLoss.pair(critic, generator)
     names = critic.name, generator.name
     try:
-        reading, second = gradient_claims(both)
+        found = gradient_claims(both)
+        reading, second = found["generator_divergence"], found["generator_second_derivative"]
         # a step that follows a divergence once its sign is turned increases that divergence
         turned = None
-        if reading.value is None and second.value not in (None, 0) and not _is_nonnegative(second.value):
-            turned, _ = gradient_claims(both.replace(generator=-both.generator))
+        if reading.value is None and second.value not in (None, 0) and not found["generator_sign"].value:
+            turned = gradient_claims(both.replace(generator=-both.generator))["generator_divergence"]
     except NoOptimalCritic as error:
         return Pair(*names, None, "unknown", why=f"no optimal critic: {error}")
     except Exception as error:  # one pair that sympy fails on must not cost the others their cells
         return Pair(*names, None, "unknown", why=f"not derived: {type(error).__name__}: {error}")
     opposed = turned is not None and turned.value is not None
     decides = turned if turned is not None and opposed else reading
-    verdict = "opposed" if opposed else _verdict(reading, second.value)
+    verdict = "opposed" if opposed else _verdict(reading, second.value, found["generator_sign"].value)
     if verdict == "unknown":
         return Pair(*names, None, verdict, why=reading.why_not)
     return Pair(*names, second.value, verdict, decides.value, reading.why_not, decides.evidence.kind)
 
 
-def _verdict(reading: Claim, second: sp.Expr | None) -> str:
+def _verdict(reading: Claim, second: sp.Expr | None, sign: int | None) -> str:
     if reading.value is not None:
         return "divergence"
     if not reading.evidence:
@@ -164,8 +165,4 @@ def _verdict(reading: Claim, second: sp.Expr | None) -> str:
         return "undefined"
     if second == 0:
         return "constant"
-    return "changing" if _is_nonnegative(second) else "none"
-
-
-def _is_nonnegative(second: sp.Expr) -> bool:
-    return bool(second.is_nonnegative)
+    return {1: "changing", -1: "opposed"}.get(sign, "none")

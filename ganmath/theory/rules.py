@@ -5,10 +5,11 @@ about a thing stands. Nothing else is known of a loss: `relativistic` and the lo
 from their expressions alone. Sources are named where a theorem is used and in the chapters.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import mpmath
 import numpy as np
 import sympy as sp
 
@@ -478,6 +479,7 @@ _READINGS = (
     "generator_value",
     "generator_divergence",
     "generator_second_derivative",
+    "generator_sign",
     "minimiser",
     "saturates",
 )
@@ -522,7 +524,8 @@ class _Readings:
     def claims(self) -> list[Claim]:
         at_best = _tidy_means(closed_means(self._at(self.influence)))
         second = _tidy_means(-at_best.diff(u) / u)
-        return [self._value(), *self._gradient(second), self._equilibrium(second), self._saturation()]
+        gradient = self._gradient(second)
+        return [self._value(), *gradient, self._equilibrium(gradient[-1]), self._saturation()]
 
     def _at(self, expr: sp.Expr) -> sp.Expr:
         """An expression in c_x, the output at a point, and in means, at the critic."""
@@ -544,6 +547,7 @@ class _Readings:
     def _gradient(self, second: sp.Expr) -> list[Claim]:
         factor, shape = second.as_independent(u, as_Add=False)
         why_not, remark = "", ""
+        sign: int | None = None
         divergence: FDivergence | None = None
         evidence = self.known
         of_both = second.has(E, delta)
@@ -563,13 +567,15 @@ class _Readings:
             else:
                 why_not = "f_G'' is negative somewhere, so the step follows no divergence"
         elif second.is_nonnegative:
-            why_not = (
-                "f_G'' is nonnegative, but f_G changes with p and q, on which the means in it depend: the "
-                "step follows no one divergence"
-            )
+            why_not = _CHANGES
         else:
-            evidence = NOTHING
-            why_not = "the sign of f_G'' depends on means over p and q and is not settled"
+            witness = _negative_somewhere(second)
+            evidence = weakest([evidence, _ON_PAIRS])
+            why_not = _CHANGES if witness is None else f"f_G'' is negative {witness}"
+        if divergence is not None or why_not is _CHANGES:
+            sign = 1
+        elif second.is_nonpositive:
+            sign = -1
         step = Step(
             "Gradient reading: with the critic frozen the generator's step follows f_G with",
             rf"f_G''(u) = -\frac{{1}}{{u}}\frac{{d}}{{du}}\,\frac{{\delta L_G}}{{\delta q}}(C^*(u)) = "
@@ -581,26 +587,28 @@ class _Readings:
         return [
             Claim("generator_divergence", divergence, evidence, "readings", (step,), why_not),
             Claim("generator_second_derivative", second, self.known, "readings"),
+            Claim(
+                "generator_sign", sign, evidence if sign else NOTHING, "readings", (), "" if sign else why_not
+            ),
         ]
 
-    def _equilibrium(self, second: sp.Expr) -> Claim:
+    def _equilibrium(self, sign: Claim) -> Claim:
         if any(e.measure.has(q) or e.measure not in (p, q) for e in self.influence.atoms(E)):
             why = "with the critic frozen L_G is not linear in q, and its minimiser has no closed form"
             return _unknown("minimiser", why)
-        words = {True: "largest", False: "smallest"}
-        falls = True if second.is_positive else False if second.is_negative else None
-        if falls is None:
+        words = {1: "largest", -1: "smallest"}
+        if sign.value is None:
             return _unknown("minimiser", "L_G is linear in q; where its derivative is least is not settled")
-        statement = f"a point mass on the points where p/q is {words[falls]}; at p = q every q"
+        statement = f"a point mass on the points where p/q is {words[sign.value]}; at p = q every q"
         step = Step(
             "Equilibrium reading: with the critic frozen the loss is linear in q, and its own minimiser is",
             r"\arg\min_q L_G = \left\{ q : q \text{ lives on } "
             r"\arg\min_x\, \frac{\delta L_G}{\delta q}(C^*(x)) \right\}",
-            self.known,
+            sign.evidence,
             statement[0].upper() + statement[1:] + " is a minimiser.",
             "minimiser",
         )
-        return Claim("minimiser", statement, self.known, "readings", (step,))
+        return Claim("minimiser", statement, sign.evidence, "readings", (step,))
 
     def _saturation(self) -> Claim:
         slope = _tidy_means(closed_means(self._at(self.influence.diff(c_x).doit())))
@@ -622,6 +630,50 @@ class _Readings:
             "saturates",
         )
         return Claim("saturates", found, evidence, "readings", (step,))
+
+
+_CHANGES = (
+    "f_G'' is nonnegative, but f_G changes with p and q, on which the means in it depend: the step follows "
+    "no one divergence"
+)
+_ON_PAIRS = Evidence("checked", "on u from 1e-6 to 1e6 between three pairs of distributions on four points")
+_FOUR_POINTS = (
+    ((4, 3, 2, 1), (1, 1, 3, 5)),
+    ((30, 25, 25, 20), (26, 27, 22, 25)),
+    ((60, 30, 9, 1), (1, 4, 15, 80)),
+)
+
+
+def _negative_somewhere(second: sp.Expr) -> str | None:
+    """Where f_G'', which contains means, is negative, in words; None where it is nowhere found to be."""
+    grid = [mpmath.mpf(10) ** (mpmath.mpf(k) / 3) for k in range(-18, 19)]
+    for counts in _FOUR_POINTS:
+        pair = [[sp.Rational(k, sum(side)) for k in side] for side in counts]
+        inside = _on_alphabet(as_exponentials(second), *pair)
+        for x in sorted(grid, key=lambda x: abs(mpmath.log(x))):
+            if _on_alphabet(inside.subs(u, sp.Float(x, 40)), *pair) < -(mpmath.mpf(10) ** -25):
+                of = (
+                    f"{name} = ({', '.join(map(str, side))})" for name, side in zip("pq", pair, strict=True)
+                )
+                return f"at u = {mpmath.nstr(x, 3)} between {' and '.join(of)}"
+    return None
+
+
+def _on_alphabet(expr: sp.Expr, of_p: Sequence[sp.Expr], of_q: Sequence[sp.Expr]) -> sp.Expr:
+    """The expression with `delta`, and its means where they are free of u, as numbers."""
+    weights, squares = {p: of_p, q: of_q}, sp.S.Zero
+    ratios = []
+    for a, b in zip(of_p, of_q, strict=True):
+        squares += (a - b) ** 2 / (a + b)
+        ratios.append(a / b)
+
+    def number(e: E) -> sp.Expr:
+        if e.integrand.has(u):
+            return e
+        parts = [(w * weights[a][i], x) for a, w in components(e.measure) for i, x in enumerate(ratios)]
+        return sp.Add(*(w * e.integrand.subs(_v, x).evalf(40) for w, x in parts))
+
+    return map_integrands(expr.subs(delta, squares), number).evalf(40)
 
 
 def _within_one(g: sp.Expr) -> bool:
@@ -688,10 +740,13 @@ def _weighted(term: sp.Expr) -> sp.Expr | None:
 
 
 def _integral(f: sp.Expr) -> sp.Expr | None:
-    """The integral of q f(u) where f is affine and a multiple of the Le Cam divergence's f; else None."""
-    f = tidy(f.subs(_v, u))
-    multiple = tidy(f.diff(u, 2) / divergences["le-cam"].f.diff(u, 2))
-    return None if multiple.has(u) else tidy(f.subs(u, 1)) + multiple * delta
+    """The integral of q f where f is affine and a multiple of the Le Cam divergence's f; else None.
+
+    f is a function of the ratio there, and may contain u, the ratio at another point.
+    """
+    f = tidy(f)
+    multiple = tidy(f.diff(_v, 2) / divergences["le-cam"].f.diff(u, 2).subs(u, _v))
+    return None if multiple.has(_v) else tidy(f.subs(_v, 1)) + multiple * delta
 
 
 # --- what is left ---------------------------------------------------------------------------------
@@ -743,6 +798,7 @@ _ABSENT = {
     "least": "min L_D is known through the divergence that the critic measures, or not at all",
     "constant": "L_D depends on the constant, or is not made of relative outputs",
     "critic_slope": "the critic is not bounded in slope",
+    "generator_sign": "f_G'' is a function of u alone, or not known",
     "is_divergence": "it is critic_divergence that says what is measured, or no theorem applies",
 }
 
