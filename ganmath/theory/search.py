@@ -96,6 +96,15 @@ def numerical_optimum(loss: GANLoss, p: Any, q: Any, points: Any = None) -> tupl
     return outputs, float(found.value)
 
 
+def critic_value(loss: GANLoss, outputs: Any, p: Any, q: Any) -> float:
+    """L_D of a critic on K points without its penalties, open parameters at their defaults.
+
+    Parameters: outputs (K,), the critic's; p, q, probability vectors (K,), ValueError otherwise.
+    """
+    weights = _checked(p, q)
+    return float(Evaluator(plan(loss.at_defaults().critic))(np.asarray(outputs, dtype=float), *weights)[0])
+
+
 def _checked(p: Any, q: Any) -> tuple[np.ndarray, np.ndarray]:
     vectors = [[float(x) for x in np.atleast_1d(np.asarray(v, dtype=object)).ravel()] for v in (p, q)]
     return probabilities(*vectors)
