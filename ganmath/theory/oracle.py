@@ -5,29 +5,28 @@ structure and the constraint, and `verify` compares what it finds with what is c
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import mpmath
 import numpy as np
 import sympy as sp
-from sympy.core.function import AppliedUndef
 
 from ganmath.theory.constraints import Free, Interval
 from ganmath.theory.distributions import to_mpf
 from ganmath.theory.divergence import FDivergence, divergences, evaluator, is_fast
-from ganmath.theory.expectation import E, Pairs, components, map_integrands, n_fake, n_real
-from ganmath.theory.expression import c, mean, to_mpmath, u
+from ganmath.theory.expression import c, to_mpmath
+from ganmath.theory.joint import JointClaims, verify_jointly
 from ganmath.theory.loss import GANLoss
-from ganmath.theory.plan import Evaluator, plan
-from ganmath.theory.relativistic import pairs
-from ganmath.theory.rules import W1, delta
 from ganmath.theory.scan import Pointwise, optimal_critic
-from ganmath.theory.search import CERTIFIED, Found, search
-from ganmath.theory.structure import structure
-from ganmath.theory.transport import Wasserstein
+from ganmath.theory.verification import (
+    Check,
+    Findings,
+    Pair,
+    VerificationError,
+    VerificationReport,
+    compare_limits,
+)
 
 if TYPE_CHECKING:
     from ganmath.theory.derive import Derivation
@@ -35,58 +34,11 @@ if TYPE_CHECKING:
 __all__ = ["Check", "VerificationError", "VerificationReport", "optimal_critic", "verify"]
 
 _DIGITS = 40
-_LEAST = "least value of L_D"
 
 # the one pair on which the gradient is compared where f is an integral of implicit functions
 _MILD = ((sp.Rational(1, 3), sp.Rational(2, 3)), (sp.Rational(1, 2), sp.Rational(1, 2)))
 
 Vector = list[mpmath.mpf]
-Pair = tuple[Sequence[Any], Sequence[Any]]
-
-
-class VerificationError(AssertionError):
-    """A derivation and the search disagree; `counterexample` holds p and q, or the ratio u."""
-
-    def __init__(self, message: str, counterexample: Any) -> None:
-        super().__init__(message)
-        self.counterexample = counterexample
-
-
-@dataclass(frozen=True)
-class Check:
-    """One claim: in how many cases it was compared, and the largest error met."""
-
-    claim: str
-    cases: int
-    error: float
-
-    @property
-    def digits(self) -> int:
-        """Decimal digits that agree, at most 15: beyond, it depends on the processor's rounding."""
-        return 15 if self.error < 1e-15 else int(-mpmath.log10(self.error))
-
-
-@dataclass(frozen=True)
-class VerificationReport:
-    """What `verify` compared; `distributions` are the pairs (p, q) it used, `notes` say how the least value
-    is known where the loss compares samples or its critic is constrained."""
-
-    loss: str
-    checks: tuple[Check, ...]
-    distributions: tuple[Pair, ...]
-    notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        lines = [f"{self.loss}: verified on {len(self.distributions)} pairs of distributions"]
-        lines += [f"  {k.claim}: {k.cases} cases agree to {k.digits} digits at least" for k in self.checks]
-        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
-
-    def _repr_markdown_(self) -> str:
-        lines = [f"**{self.loss}**: verified on {len(self.distributions)} pairs of distributions", ""]
-        lines += ["| compared with the search | cases | digits agreed, at least |", "|---|---|---|"]
-        lines += [f"| {k.claim} | {k.cases} | {k.digits} |" for k in self.checks]
-        lines += [part for note in self.notes for part in ("", f"{note[0].upper()}{note[1:]}.")]
-        return "\n".join(lines)
 
 
 # --- the comparison ------------------------------------------------------------------------------
@@ -113,69 +65,32 @@ def verify(
     limit), the value and the gradient reading of the generator's loss with their verdicts, and the
     slope of its loss in the critic's output, on which saturation rests. Where a loss compares samples or
     constrains its critic's slope: on the n random pairs alone, the optimal critic up to what is free, the
-    least value or its bound, and that it measures a divergence; what is not claimed is reported as found by
-    search, with the gap to its lower bound where there is one. Penalties are left out. Not compared: the
-    equilibrium reading.
+    least value or its bound, that it measures a divergence, and the same readings without their verdicts.
+    How the least value is known, and a claim of it or none, is in the report's notes. Penalties are left
+    out. Not compared: the equilibrium reading.
     """
     if derivation is None:
         from ganmath.theory.derive import derive
 
         derivation = derive(loss)
     inside, edge = _distributions(n, seed)
-    findings = _Findings(loss.label, tolerance)
+    findings = Findings(loss.label, tolerance)
     fixed, defaults = loss.at_defaults(), {x.symbol: x.default for x in loss.parameters}
     with mpmath.workdps(_DIGITS):
         if loss.is_pointwise and isinstance(loss.constraint, Free | Interval):
             _verify_pointwise(fixed, _Claims(defaults, derivation), findings, inside, edge)
         else:
             inside, edge = inside[:n], []
-            _verify_jointly(fixed, _JointClaims(defaults, derivation), findings, inside, seed)
+            verify_jointly(fixed, JointClaims(defaults, derivation), findings, inside, seed)
     checks = tuple(Check(claim, *found) for claim, found in findings.found.items())
     return VerificationReport(loss.label, checks, (*inside, *edge), findings.notes())
-
-
-class _Findings:
-    """What was compared so far: (cases, largest error) of every claim, and the searches of which nothing
-    is claimed."""
-
-    def __init__(self, label: str, tolerance: float) -> None:
-        self.label, self.tolerance = label, tolerance
-        self.found: dict[str, tuple[int, float]] = {}
-        self.searched: list[Found] = []
-
-    def record(self, claim: str, error: Any, counterexample: Any, detail: str) -> None:
-        """VerificationError where the error is above the tolerance."""
-        cases, worst = self.found.get(claim, (0, 0.0))
-        if not error <= self.tolerance:  # nan is a failure
-            raise VerificationError(
-                f"{self.label}: {claim} is wrong by {mpmath.nstr(mpmath.mpf(error), 5)} at "
-                f"{_shown(counterexample)}: {detail}",
-                counterexample,
-            )
-        self.found[claim] = cases + 1, max(worst, float(error))
-
-    def compare(self, claim: str, derived: Any, searched: Any, counterexample: Any) -> None:
-        """Errors are relative to 1 + |searched|."""
-        same = derived == searched  # infinities, too
-        error = mpmath.mpf(0) if same else abs(derived - searched) / (1 + abs(searched))
-        detail = f"derived {mpmath.nstr(derived, 15)}, searched {mpmath.nstr(searched, 15)}"
-        self.record(claim, mpmath.inf if mpmath.isnan(error) else error, counterexample, detail)
-
-    def notes(self) -> tuple[str, ...]:
-        if not self.searched:
-            return ()
-        gaps = [found.gap or 0.0 for found in self.searched]
-        what = "least value of L_D" + ("" if _LEAST in self.found else ", of which no closed form is claimed")
-        if any(found.evidence != CERTIFIED for found in self.searched):
-            return (f"{what}: by search, without a lower bound that meets it",)
-        return (f"{what}: search and lower bound meet within {max(gaps):.1g} in {len(gaps)} cases",)
 
 
 # --- losses of single samples -----------------------------------------------------------------------
 
 
 def _verify_pointwise(
-    loss: GANLoss, claims: "_Claims", findings: _Findings, inside: list[Pair], edge: list[Pair]
+    loss: GANLoss, claims: "_Claims", findings: Findings, inside: list[Pair], edge: list[Pair]
 ) -> None:
     work = _Comparison(loss, claims, findings)
     for pair in inside:
@@ -256,7 +171,7 @@ class _Claims:
 class _Comparison:
     """Claims about a loss of single samples against the search, one output at a time."""
 
-    def __init__(self, loss: GANLoss, claims: _Claims, findings: _Findings) -> None:
+    def __init__(self, loss: GANLoss, claims: _Claims, findings: Findings) -> None:
         self.claims = claims
         self.findings = findings
         self.record, self.compare, self.tolerance = findings.record, findings.compare, findings.tolerance
@@ -447,277 +362,9 @@ class _Comparison:
                 continue  # at a kink gen has no one slope
             derived = self.claims.slope(to_mpf(ratio))
             self.compare("slope of the generator's loss in C", derived, (above - below) / (2 * h), ratio)
-        _compare_limits(self.findings, self.claims.slope, self.claims.limits)
-
-
-# --- losses that compare samples, and critics of bounded slope ----------------------------------------
-
-
-class _JointClaims:
-    """A derivation's claims of a critic that is optimal at all points together, and of its least value."""
-
-    def __init__(self, defaults: Mapping[Any, Any], derivation: "Derivation") -> None:
-        defaults = {**defaults, n_real: 1, n_fake: 1}  # as the search's `Evaluator` takes them
-
-        def number(about: str) -> Any:
-            value = _claimed(derivation, about)
-            return value.subs(defaults) if isinstance(value, sp.Basic) else value
-
-        def divergence(about: str) -> FDivergence | None:
-            found = _claimed(derivation, about)
-            return found and _bare(found, defaults)
-
-        self.optimal_critic, self.least, self.constant = map(number, ("optimal_critic", "least", "constant"))
-        self.critic_slope = number("critic_slope")
-        self.critic_divergence, self.pair_divergence = map(
-            divergence, ("critic_divergence", "pair_divergence")
-        )
-        self.separable = bool(_claimed(derivation, "separable"))
-        self.is_divergence = _claimed(derivation, "is_divergence")
-        self.followed, self.second = number("generator_divergence"), number("generator_second_derivative")
-        self.value, self.saturates = number("generator_value"), _claimed(derivation, "saturates")
-        self.defaults = defaults
-
-    def outputs(self, pair: Pair) -> np.ndarray | None:
-        """The claimed critic (K,) as mpmath numbers."""
-        if self.optimal_critic is None:
-            return None
-        critic = evaluator(_between(self.optimal_critic, pair))
-        return np.array([critic(to_mpf(a / b)) for a, b in zip(*pair, strict=True)], dtype=object)
-
-    def least_value(self, pair: Pair, points: np.ndarray | None) -> Any:
-        """min L_D as it is claimed, or None."""
-        if self.least is not None:
-            return to_mpf(_between(self.least, pair, points))
-        if self.critic_divergence is not None:
-            return _below(self.critic_divergence, pair)
-        return self.bound(pair) if self.separable else None
-
-    def bound(self, pair: Pair) -> Any:
-        """A number below min L_D, or None."""
-        return None if self.pair_divergence is None else _below(self.pair_divergence, tuple(pairs(*pair)))
-
-    def generator_value(self, pair: Pair) -> Any:
-        """L_G at the optimal critic, or None."""
-        if self.value is None or isinstance(self.value, sp.Expr):
-            return self.value and to_mpf(_between(self.value, pair))
-        inside = FDivergence(self.value.f.subs(self.defaults), offset=self.value.offset.subs(self.defaults))
-        at = to_mpf(inside.offset) + inside.evaluate(*pair, dps=_DIGITS)
-        return to_mpmath(self.value.outer.subs(self.defaults), (mean,))(at)
-
-    def distance(self, pair: Pair, points: np.ndarray | None) -> Any:
-        """What the generator's step is said to follow."""
-        if isinstance(self.followed, sp.Expr):
-            return to_mpf(_between(self.followed, pair, points))
-        return _bare(self.followed, self.defaults).evaluate(*pair, dps=_DIGITS)
-
-
-def _bare(divergence: FDivergence, values: Mapping[Any, Any]) -> FDivergence:
-    """Without the limits that came with a name: they are checked too."""
-    return FDivergence(divergence.f.subs(values), offset=divergence.offset.subs(values))
-
-
-def _claimed(derivation: "Derivation", about: str) -> Any:
-    """The value of a claim, None where there is none."""
-    claim = derivation.claims.get(about)
-    return None if claim is None else claim.value
-
-
-def _below(divergence: FDivergence, pair: Any) -> mpmath.mpf:
-    p, q = pair
-    return to_mpf(divergence.offset) - divergence.evaluate(p, q, dps=_DIGITS)
-
-
-# the ratio u at the points that means in claims are over
-_u_z, _u_x, _u_y = (sp.Symbol(f"u({at})", positive=True) for at in "zxy")
-
-
-def _between(expr: sp.Expr, pair: Pair, points: np.ndarray | None = None) -> sp.Expr:
-    """A claim with its distances of p and q as numbers, and its means, of functions of the ratio, as sums."""
-    known = {delta: sum((a - b) ** 2 / (a + b) for a, b in zip(*pair, strict=True))}
-    if points is not None and expr.has(W1):
-        cost = np.linalg.norm(points[:, None] - points[None], axis=2)
-        p, q = ([float(x) for x in v] for v in pair)
-        known[W1] = sp.Float(Wasserstein(1)(p, q, cost=cost), 17)
-    weights, ratios = dict(zip("pq", pair, strict=True)), [a / b for a, b in zip(*pair, strict=True)]
-
-    def mean_of(e: E) -> sp.Expr:
-        if not isinstance(e.measure, Pairs):
-            return sum(
-                share * w * e.integrand.subs(_u_z, r)
-                for measure, share in components(e.measure)
-                for w, r in zip(weights[str(measure)], ratios, strict=True)
-            )
-        first, second = (zip(weights[str(a)], ratios, strict=True) for a in e.measure.args)
-        both = itertools.product(first, second)
-        return sum(w * v * e.integrand.subs({_u_x: r, _u_y: s}) for (w, r), (v, s) in both)
-
-    return map_integrands(expr, mean_of).subs(known)
-
-
-def _verify_jointly(
-    loss: GANLoss, claims: _JointClaims, findings: _Findings, distributions: list[Pair], seed: int
-) -> None:
-    """All outputs at once: on the line and in the plane where the constraint compares points."""
-    rng = np.random.default_rng(seed)
-    everywhere = isinstance(loss.constraint, Free | Interval)
-    for pair in distributions:
-        for dimension in (None,) if everywhere else (1, 2):
-            points = None if dimension is None else rng.normal(size=(len(pair[0]), dimension))
-            _compare_least(loss, claims, findings, pair, points)
-
-
-def _compare_least(
-    loss: GANLoss, claims: _JointClaims, findings: _Findings, pair: Pair, points: np.ndarray | None
-) -> None:
-    found = search(loss, *pair, points, _DIGITS)
-    findings.searched.append(found)
-    objective = _exactly(loss.critic, pair)
-    outputs = claims.outputs(pair)
-    unique = not structure(loss.critic).kinked and isinstance(loss.constraint, Free)
-    if outputs is not None and unique:
-        free = abs(objective(outputs + 1) - objective(outputs)) < mpmath.mpf(10) ** (5 - _DIGITS)
-        claim = "optimal critic up to a constant" if free else "optimal critic"
-        _compare_outputs(claim, findings, outputs, found.outputs, pair, free)
-    elif outputs is not None:
-        findings.compare("L_D at the optimal critic", objective(outputs), found.value, pair)
-    if claims.critic_slope is not None and points is not None and points.shape[1] == 1:
-        along = _integrated(claims.critic_slope, points[:, 0], pair)
-        findings.compare("L_D at the critic of the claimed slope", objective(along), found.value, pair)
-    least, bound = claims.least_value(pair, points), claims.bound(pair)
-    if least is not None:
-        findings.compare(_LEAST, least, found.value, pair)
-    elif bound is not None:
-        detail = f"bound {mpmath.nstr(bound, 15)}, searched {mpmath.nstr(found.value, 15)}"
-        findings.record(
-            "least value of L_D above the pairs' bound", max(bound - found.value, 0), pair, detail
-        )
-    if claims.is_divergence and claims.constant is not None:
-        constant = to_mpf(claims.constant)
-        above = f"the least value {mpmath.nstr(found.value, 15)}, of a constant critic {claims.constant}"
-        wrong = found.value >= constant - findings.tolerance
-        findings.record("positive where p and q differ", mpmath.inf if wrong else 0, pair, above)
-        same = (pair[0], pair[0])
-        findings.compare("zero where p = q", constant, search(loss, *same, points, _DIGITS).value, same)
-    if unique or points is not None:
-        _compare_generator(loss, claims, findings, pair, points, found.outputs)
-
-
-def _compare_generator(
-    loss: GANLoss,
-    claims: _JointClaims,
-    findings: _Findings,
-    pair: Pair,
-    points: np.ndarray | None,
-    outputs: np.ndarray,
-) -> None:
-    """The readings of the generator's loss, at the searched critic."""
-    objective = _exactly(loss.generator, pair)
-    if (value := claims.generator_value(pair)) is not None:
-        findings.compare("value of the generator's loss", value, objective(outputs), pair)
-    # W1 is known to 16 digits, and linear in small movements of mass
-    step, factor = _STEP if points is None else sp.Rational(1, 10**6), None
-    for point in range(1, len(outputs)):
-        # L_G, the critic frozen, as mass of q moves from the first point to another
-        far = [_moved(pair, point, sign * step) for sign in (1, -1)]
-        rise = _exactly(loss.generator, far[0])(outputs) - _exactly(loss.generator, far[1])(outputs)
-        searched = rise / to_mpf(2 * step)
-        if claims.followed is not None:
-            derived = (claims.distance(far[0], points) - claims.distance(far[1], points)) / to_mpf(2 * step)
-            if factor is None:  # of a divergence that is followed up to a factor of means
-                factor = abs(searched / derived) if _of_means(claims.second) else mpmath.mpf(1)
-            findings.compare("gradient of the generator's step", factor * derived, searched, pair)
-        if claims.second is not None:
-            f = to_mpmath(u * _between(claims.second, pair), (u,))
-            ends = [to_mpf(pair[0][i] / pair[1][i]) for i in (0, point)]
-            findings.compare("second derivative f_G''", -mpmath.quad(f, ends), searched, pair)
-    if claims.saturates is not None:
-        slope = to_mpmath(_between(claims.saturates.slope.subs(claims.defaults), pair), (u,))
-        for a, b, output in zip(*pair, outputs, strict=True):
-            derived, searched = slope(to_mpf(a / b)), _slope_in_output(loss.generator, pair, outputs, output)
-            findings.compare("slope of the generator's loss in C", derived, searched, pair)
-        limits = claims.saturates.at_zero, claims.saturates.at_infinity
-        _compare_limits(
-            findings, slope, [to_mpf(_between(end.subs(claims.defaults), pair)) for end in limits]
-        )
-
-
-_STEP = sp.Rational(1, 10**13)
-
-
-def _of_means(second: sp.Expr | None) -> bool:
-    """Whether f_G'' has a factor that depends on p and q, which no divergence has."""
-    return second is not None and second.has(E, delta)
-
-
-def _moved(pair: Pair, point: int, mass: sp.Expr) -> Pair:
-    """The pair with mass of q moved from the first point to another."""
-    q = list(pair[1])
-    q[0], q[point] = q[0] - mass, q[point] + mass
-    return pair[0], tuple(q)
-
-
-def _slope_in_output(objective: sp.Expr, pair: Pair, outputs: np.ndarray, output: Any) -> mpmath.mpf:
-    """Slope in its output of what a little mass of q adds to the objective, at a point of its own."""
-    h, more = mpmath.mpf(10) ** -10, ((*pair[0], sp.S.Zero), (*pair[1], _STEP))
-    values = [_exactly(objective, more)(np.append(outputs, output + sign * h)) for sign in (1, -1)]
-    return (values[0] - values[1]) / (2 * h * to_mpf(_STEP))
-
-
-def _compare_limits(findings: _Findings, slope: Callable[[Any], Any], limits: Sequence[mpmath.mpf]) -> None:
-    for ratio, end in zip((sp.Rational(2) ** -200, sp.Rational(2) ** 200), limits, strict=True):
-        at = slope(to_mpf(ratio))
-        if mpmath.isinf(end):
-            settled = mpmath.sign(at) == mpmath.sign(end) and abs(at) > 10
-        else:  # slow where a logarithm decides, so this tells limits apart and no more
-            settled = abs(at - end) < mpmath.mpf("0.05") * (1 + abs(end))
-        detail = f"the slope there is {mpmath.nstr(at, 8)}, the limit said to be {mpmath.nstr(end, 8)}"
-        findings.record("limits of that slope", mpmath.mpf(0) if settled else mpmath.inf, ratio, detail)
-
-
-def _exactly(objective: sp.Expr, pair: Pair) -> Callable[[np.ndarray], mpmath.mpf]:
-    """The objective as a function of mpmath outputs (K,)."""
-    p, q = (np.array([to_mpf(x) for x in v], dtype=object) for v in pair)
-    evaluate = _evaluator(objective)
-    return lambda outputs: mpmath.mpf(evaluate(outputs, p, q)[0])
-
-
-@lru_cache(maxsize=64)
-def _evaluator(objective: sp.Expr) -> Evaluator:
-    return Evaluator(plan(objective), exact=True)
-
-
-def _compare_outputs(
-    claim: str, findings: _Findings, derived: np.ndarray, searched: np.ndarray, pair: Pair, free: bool
-) -> None:
-    """Each output; where a constant is free, each less the mean under (p + q)/2."""
-    weights = np.array([to_mpf((a + b) / 2) for a, b in zip(*pair, strict=True)], dtype=object)
-    shift = (weights @ (derived - searched)) * int(free)
-    worst = max(range(len(derived)), key=lambda i: abs(derived[i] - shift - searched[i]))
-    findings.compare(claim, derived[worst] - shift, searched[worst], pair)
-
-
-def _integrated(slope: sp.Expr, x: np.ndarray, pair: Pair) -> np.ndarray:
-    """Outputs at points x (K,) on the line of a critic whose slope is given by the distribution functions
-    F_p and F_q."""
-    order = np.argsort(x)
-    F = [np.cumsum([to_mpf(v[i]) for i in order]) for v in pair]
-    levels = sp.symbols("F_p F_q", real=True)
-    named = {f: level for f in slope.atoms(AppliedUndef) for level in levels if str(f.func) == str(level)}
-    value = to_mpmath(slope.xreplace(named), levels)
-    rises = [value(F[0][k], F[1][k]) * (x[order[k + 1]] - x[order[k]]) for k in range(len(x) - 1)]
-    outputs = np.full(len(x), mpmath.mpf(0), dtype=object)
-    outputs[order[1:]] = np.cumsum(np.array(rises, dtype=object))
-    return outputs
+        compare_limits(self.findings, self.claims.slope, self.claims.limits)
 
 
 def _softmax_gradient(weights: Vector, values: Vector) -> Vector:
     mean = mpmath.fsum(w * v for w, v in zip(weights, values, strict=True))
     return [w * (v - mean) for w, v in zip(weights, values, strict=True)]
-
-
-def _shown(counterexample: Any) -> str:
-    if isinstance(counterexample, tuple):
-        p, q = (", ".join(str(x) for x in row) for row in counterexample)
-        return f"p = ({p}), q = ({q})"
-    return f"u = p/q = {counterexample}"

@@ -126,7 +126,7 @@ def _feasible(loss: GANLoss, points: Any, p: np.ndarray, q: np.ndarray) -> Feasi
 def _found(outputs: np.ndarray, value: Any, bound: float | None) -> Found:
     if bound is not None and not np.isfinite(bound):
         bound = None
-    meet = bound is not None and float(value) - bound <= GAP * (1 + abs(float(value)))
+    meet = bound is not None and abs(float(value) - bound) <= GAP * (1 + abs(float(value)))
     return Found(outputs, value, bound, CERTIFIED if meet else SEARCHED)
 
 
@@ -164,9 +164,8 @@ def _tangents(loss: GANLoss, weights: Any, feasible: Feasible) -> Found:
             best, bound = min(best, (value, outputs), key=lambda x: x[0]), max(bound, below)
             if best[0] - bound <= 1e-12 * (1 + abs(best[0])):
                 return _found(best[1], best[0], bound)
-        reach = (
-            np.inf if np.isfinite(below) else 10.0 * 2**turn
-        )  # nothing bounds yet: farther and farther out
+        # where nothing bounds yet, farther and farther out
+        reach = np.inf if np.isfinite(below) else 10.0 * 2**turn
         critics.append(np.clip(outputs, -reach, reach))
     if not np.isfinite(best[0]):
         raise ValueError(
@@ -229,9 +228,9 @@ def _smooth(loss: GANLoss, exact: Any, weights: Any, convex: bool, dps: int | No
 
 
 def _starts(scale: np.ndarray) -> np.ndarray:
-    return (
-        np.random.default_rng(0).normal(size=(_STARTS, len(scale))) * np.array([[0], [1], [1], [1]]) * scale
-    )
+    starts = np.random.default_rng(0).normal(size=(_STARTS, len(scale))) * scale
+    starts[0] = 0.0
+    return starts
 
 
 def _lbfgs(objective: Objective, start: np.ndarray) -> np.ndarray:
