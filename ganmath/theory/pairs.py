@@ -165,4 +165,4 @@ def _verdict(reading: Claim, second: sp.Expr | None, sign: int | None) -> str:
         return "undefined"
     if second == 0:
         return "constant"
-    return {1: "changing", -1: "opposed"}.get(sign, "none")
+    return "none" if sign is None else "changing" if sign > 0 else "opposed"
