@@ -159,10 +159,19 @@ def toy_entry(code: str, title: str, view: tuple[float, float]) -> dict[str, Any
     return entry | {"kind": "spiral", "sigma": toy.sigma}
 
 
+def of_single_samples() -> dict[str, gm.GANLoss]:
+    """The losses that the lab draws over single outputs, by name."""
+    return {
+        name: one
+        for name, one in gm.losses.items()
+        if one.is_pointwise and isinstance(one.constraint, gm.Free | gm.Interval)
+    }
+
+
 def grouped(parts: tuple[str, ...]) -> dict[str, list[str]]:
     """Losses of the catalogue by what they share: first name of each group to all of its names."""
     groups: dict[Any, list[str]] = {}
-    for name, one in gm.losses.items():
+    for name, one in of_single_samples().items():
         key = (*(getattr(one, part) for part in parts), used(one, *parts[:2]))
         groups.setdefault(key, []).append(name)
     return {names[0]: names for names in groups.values()}
@@ -170,7 +179,7 @@ def grouped(parts: tuple[str, ...]) -> dict[str, list[str]]:
 
 def catalogue() -> str:
     """The whole of catalogue.js; some seconds, most of them torch's import for the toys."""
-    losses = told_apart(list(gm.losses.values()))
+    losses = told_apart(list(of_single_samples().values()))
     critics, generators = grouped(("real", "fake", "domain")), grouped(("gen", "gen_real", "outer"))
 
     def head(names: list[str]) -> str:

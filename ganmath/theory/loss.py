@@ -7,6 +7,7 @@ expressions, the constraint on the critic and its penalties.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
@@ -15,6 +16,7 @@ from ganmath.theory.constraints import Constraint, Free, Interval, Lipschitz
 from ganmath.theory.expectation import E, c_x, c_y, n_fake, n_real, objective_latex
 from ganmath.theory.expression import c, mean, p, q, stabilise, to_javascript, to_torch
 from ganmath.theory.penalties import GradientTerm
+from ganmath.theory.plan import plan
 from ganmath.theory.structure import generator_parts, pointwise_parts
 
 if TYPE_CHECKING:
@@ -278,7 +280,7 @@ class GANLoss:
     @property
     def needs_real(self) -> bool:
         """Whether the generator's loss has a term on the critic's real outputs."""
-        return self.compiled().needs_real
+        return _needs_real(self)
 
     def critic_loss_per_sample(self, c_real: Any, c_fake: Any) -> tuple[Any, Any]:
         """Unreduced critic losses, (real(c_real), fake(c_fake)), shaped as the outputs.
@@ -400,6 +402,11 @@ class GANLoss:
         ]
         defaults = ", ".join(f"{x.keyword}: {float(x.default)}" for x in self.parameters)
         return "{ " + f"parameters: {{ {defaults} }}, " + ", ".join(lines) + " }"
+
+
+@lru_cache(maxsize=512)
+def _needs_real(loss: GANLoss) -> bool:
+    return plan(loss.at_defaults().generator).over("p")
 
 
 def checked_outputs(name: str, outputs: Any) -> Any:

@@ -1,183 +1,44 @@
-r"""The independent check of a derivation: the critic's optimum found by search, not by algebra.
+r"""The independent check of a derivation: its claims against the critic's optimum found by search.
 
-On a finite alphabet the critic's objective :math:`\sum_i p_i\,\mathrm{real}(c_i) + q_i\,\mathrm{fake}(c_i)`
-separates into one scalar problem per point, which is scanned and then narrowed down by golden-section
-search at any precision. Nothing here uses `derive`'s algebra; `verify` compares the two.
+Nothing here uses `derive`'s algebra: `ganmath.theory.search` knows an objective's values and slopes, its
+structure and the constraint, and `verify` compares what it finds with what is claimed.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+import itertools
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import mpmath
 import numpy as np
 import sympy as sp
 
-from ganmath.theory.distributions import normalised, probabilities, to_mpf
+from ganmath.theory.constraints import Free, Interval
+from ganmath.theory.distributions import to_mpf
 from ganmath.theory.divergence import FDivergence, divergences, evaluator, is_fast
-from ganmath.theory.expression import c, to_mpmath, to_numpy
+from ganmath.theory.expression import c, to_mpmath
+from ganmath.theory.joint import JointClaims, verify_jointly
 from ganmath.theory.loss import GANLoss
+from ganmath.theory.scan import Pointwise, optimal_critic
+from ganmath.theory.verification import (
+    Check,
+    Findings,
+    Pair,
+    VerificationError,
+    VerificationReport,
+    compare_limits,
+)
 
 if TYPE_CHECKING:
     from ganmath.theory.derive import Derivation
 
-# outputs that the scan visits: 1 % apart in relative terms, both signs, out to 1e8
-_REACH, _STEPS = 1e8, 4001
+__all__ = ["Check", "VerificationError", "VerificationReport", "optimal_critic", "verify"]
+
 _DIGITS = 40
 
 # the one pair on which the gradient is compared where f is an integral of implicit functions
 _MILD = ((sp.Rational(1, 3), sp.Rational(2, 3)), (sp.Rational(1, 2), sp.Rational(1, 2)))
 
 Vector = list[mpmath.mpf]
-Pair = tuple[Sequence[Any], Sequence[Any]]
-
-
-class VerificationError(AssertionError):
-    """A derivation and the search disagree; `counterexample` holds p and q, or the ratio u."""
-
-    def __init__(self, message: str, counterexample: Any) -> None:
-        super().__init__(message)
-        self.counterexample = counterexample
-
-
-@dataclass(frozen=True)
-class Check:
-    """One claim: in how many cases it was compared, and the largest error met."""
-
-    claim: str
-    cases: int
-    error: float
-
-    @property
-    def digits(self) -> int:
-        """Decimal digits that agree, at most 15: beyond, it depends on the processor's rounding."""
-        return 15 if self.error < 1e-15 else int(-mpmath.log10(self.error))
-
-
-@dataclass(frozen=True)
-class VerificationReport:
-    """What `verify` compared; `distributions` are the pairs (p, q) it used."""
-
-    loss: str
-    checks: tuple[Check, ...]
-    distributions: tuple[Pair, ...]
-
-    def __str__(self) -> str:
-        lines = [f"{self.loss}: verified on {len(self.distributions)} pairs of distributions"]
-        lines += [f"  {k.claim}: {k.cases} cases agree to {k.digits} digits at least" for k in self.checks]
-        return "\n".join(lines)
-
-    def _repr_markdown_(self) -> str:
-        lines = [f"**{self.loss}**: verified on {len(self.distributions)} pairs of distributions", ""]
-        lines += ["| compared with the search | cases | digits agreed, at least |", "|---|---|---|"]
-        lines += [f"| {k.claim} | {k.cases} | {k.digits} |" for k in self.checks]
-        return "\n".join(lines)
-
-
-# --- the optimum by search -----------------------------------------------------------------------
-
-
-def optimal_critic(loss: GANLoss, p: Any, q: Any, dps: int | None = None) -> tuple[np.ndarray, Any]:
-    r"""argmin and minimum over c of sum_i p_i real(c_i) + q_i fake(c_i), found by search.
-
-    Parameters: loss, parameters at their defaults where not set; p, q, probability vectors (K,),
-    zeros allowed; dps, digits of the value (float64 for None).
-    Returns: the outputs (K,) and the infimum. An output is +-inf where the infimum is approached
-    but not attained, nan where p = q = 0; the infimum is -inf where there is none. Where the
-    minimum is not unique the output is one of the minimisers. Outputs of smooth losses are good
-    to half the digits of the value. Minima narrower than 1 % of |c| may be missed.
-    """
-    probabilities([float(x) for x in p], [float(x) for x in q])
-    objective = _Objective(loss)
-    with mpmath.workdps(dps or 16):
-        ps, qs = normalised(p), normalised(q)
-        found = [objective.minimise(a, b) for a, b in zip(ps, qs, strict=True)]
-        value = mpmath.fsum(v for _, v in found)
-    if dps is None:
-        return np.array([float(x) for x, _ in found]), float(value)
-    return np.array([x for x, _ in found], dtype=object), value
-
-
-class _Objective:
-    """a real(C) + b fake(C) of one loss as functions of the weights a, b >= 0 and the output C."""
-
-    def __init__(self, loss: GANLoss) -> None:
-        loss = loss.at_defaults()
-        self.low, self.high = (float(end) for end in loss.domain)
-        self.real, self.fake, self.gen, self.gen_real = (
-            to_mpmath(getattr(loss, part), (c,)) for part in ("real", "fake", "gen", "gen_real")
-        )
-        scan = np.sinh(np.linspace(-np.arcsinh(_REACH), np.arcsinh(_REACH), _STEPS))
-        inside = scan[(scan > self.low) & (scan < self.high)]
-        finite = [end for end in (self.low, self.high) if np.isfinite(end)]
-        self.scan = np.unique(np.concatenate([inside, finite]))
-        with np.errstate(all="ignore"):
-            self.scanned = [to_numpy(e, (c,))(self.scan) for e in (loss.real, loss.fake)]
-
-    def __call__(self, a: mpmath.mpf, b: mpmath.mpf, x: mpmath.mpf) -> mpmath.mpf:
-        # a weight of 0 switches its term off, even where that term is infinite
-        try:
-            return (a * self.real(x) if a else mpmath.mpf(0)) + (b * self.fake(x) if b else 0)
-        except (ZeroDivisionError, OverflowError):  # a pole at an end of the domain; exp(exp(1e80))
-            return mpmath.inf
-
-    def minimise(self, a: mpmath.mpf, b: mpmath.mpf) -> tuple[mpmath.mpf, mpmath.mpf]:
-        """(output, infimum) at the weights a, b to mpmath's working precision."""
-        if a == 0 and b == 0:
-            return mpmath.nan, mpmath.mpf(0)
-        weights = float(a / (a + b)), float(b / (a + b))
-        with np.errstate(all="ignore"):
-            values = sum(w * v for w, v in zip(weights, self.scanned, strict=True) if w)
-        values = np.where(np.isnan(values), np.inf, values)
-        floor = values.min()
-        slack = 1e-14 * abs(floor) if np.isfinite(floor) else 0.0
-        lowest = np.flatnonzero(values <= floor + slack)
-        left = mpmath.mpf(self.scan[max(lowest[0] - 1, 0)])
-        right = mpmath.mpf(self.scan[min(lowest[-1] + 1, self.scan.size - 1)])
-        with mpmath.extradps(15):
-            candidates = [_golden(lambda x: self(a, b, x), left, right)]
-            candidates += [(left, self(a, b, left)), (right, self(a, b, right))]
-            best = min(candidates, key=lambda found: (found[1], abs(found[0])))
-            for end in (self.low, self.high):
-                if np.isinf(end):
-                    infimum = self._at_infinity(a, b, mpmath.sign(end))
-                    # an infinite output is reported only where no finite one is as good
-                    if infimum < best[1] or (infimum == best[1] and not self._attained(a, b, end, infimum)):
-                        best = mpmath.mpf(end), infimum
-            return best
-
-    def _attained(self, a: mpmath.mpf, b: mpmath.mpf, end: float, infimum: mpmath.mpf) -> bool:
-        """Whether the objective has reached its limit already, and not only up to rounding."""
-        if self.low < 0 < self.high and self(a, b, mpmath.mpf(0)) <= infimum:
-            return True
-        with mpmath.workdps(1000):  # shows exp(-1000)
-            return bool(self(a, b, mpmath.sign(end) * 1000) <= infimum)
-
-    def _at_infinity(self, a: mpmath.mpf, b: mpmath.mpf, sign: int) -> mpmath.mpf:
-        """Limit of the objective as C runs to an infinite end, -oo where it falls without bound."""
-        near, far = (self(a, b, sign * mpmath.mpf(10) ** k) for k in (mpmath.mp.dps, 2 * mpmath.mp.dps))
-        # what is left of exp(-C) or 1/C is no part of the limit
-        return -mpmath.inf if near - far > (a + b) else mpmath.chop(far, mpmath.eps)
-
-
-def _golden(
-    g: Callable[[mpmath.mpf], mpmath.mpf], left: mpmath.mpf, right: mpmath.mpf
-) -> tuple[mpmath.mpf, mpmath.mpf]:
-    """Golden-section search (Kiefer 1953) on [left, right] down to the working precision."""
-    golden = (mpmath.sqrt(5) - 1) / 2
-    inner, outer = right - golden * (right - left), left + golden * (right - left)
-    g_inner, g_outer = g(inner), g(outer)
-    while right - left > 8 * mpmath.eps * (1 + min(abs(left), abs(right))):
-        if g_inner <= g_outer:
-            right, outer, g_outer = outer, inner, g_inner
-            inner = right - golden * (right - left)
-            g_inner = g(inner)
-        else:
-            left, inner, g_inner = inner, outer, g_outer
-            outer = left + golden * (right - left)
-            g_outer = g(outer)
-    return min(((inner, g_inner), (outer, g_outer)), key=lambda found: found[1])
 
 
 # --- the comparison ------------------------------------------------------------------------------
@@ -202,32 +63,48 @@ def verify(
 
     Compared are the optimal critic, the value of the critic's objective (on disjoint supports as a
     limit), the value and the gradient reading of the generator's loss with their verdicts, and the
-    slope of its loss in the critic's output, on which saturation rests. Not compared: the equilibrium
-    reading.
+    slope of its loss in the critic's output, on which saturation rests. Where a loss compares samples or
+    constrains its critic's slope: on the n random pairs alone, the optimal critic up to what is free, the
+    least value or its bound, that it measures a divergence, and the same readings without their verdicts.
+    How the least value is known, and a claim of it or none, is in the report's notes. Penalties are left
+    out. Not compared: the equilibrium reading.
     """
-    if not isinstance(loss, GANLoss):  # a loss of `relativistic`, which has its own search
-        return loss.verification(derivation=derivation, n=n, seed=seed, tolerance=tolerance)
     if derivation is None:
         from ganmath.theory.derive import derive
 
         derivation = derive(loss)
+    inside, edge = _distributions(n, seed)
+    findings = Findings(loss.label, tolerance)
+    fixed, defaults = loss.at_defaults(), {x.symbol: x.default for x in loss.parameters}
     with mpmath.workdps(_DIGITS):
-        work = _Comparison(loss.at_defaults(), _Claims(loss, derivation), tolerance)
-        inside, edge = _distributions(n, seed)
-        for pair in inside:
-            work.critic(pair)
-            work.critic_value(pair)
-            work.generator_value(pair)
-        work.names(inside[0])
-        for pair in [_MILD] if work.claims.slow else inside:
-            work.gradient(pair)
-        for pair in edge:
-            work.critic_value(pair)
-        work.value_verdict()
-        work.gradient_verdict()
-        work.saturation()
-    checks = tuple(Check(claim, *found) for claim, found in work.found.items())
-    return VerificationReport(loss.label, checks, (*inside, *edge))
+        if loss.is_pointwise and isinstance(loss.constraint, Free | Interval):
+            _verify_pointwise(fixed, _Claims(defaults, derivation), findings, inside, edge)
+        else:
+            inside, edge = inside[:n], []
+            verify_jointly(fixed, JointClaims(defaults, derivation), findings, inside, seed)
+    checks = tuple(Check(claim, *found) for claim, found in findings.found.items())
+    return VerificationReport(loss.label, checks, (*inside, *edge), findings.notes())
+
+
+# --- losses of single samples -----------------------------------------------------------------------
+
+
+def _verify_pointwise(
+    loss: GANLoss, claims: "_Claims", findings: Findings, inside: list[Pair], edge: list[Pair]
+) -> None:
+    work = _Comparison(loss, claims, findings)
+    for pair in inside:
+        work.critic(pair)
+        work.critic_value(pair)
+        work.generator_value(pair)
+    work.names(inside[0])
+    for pair in [_MILD] if work.claims.slow else inside:
+        work.gradient(pair)
+    for pair in edge:
+        work.critic_value(pair)
+    work.value_verdict()
+    work.gradient_verdict()
+    work.saturation()
 
 
 def _distributions(n: int, seed: int) -> tuple[list[Pair], list[Pair]]:
@@ -259,9 +136,7 @@ def _distributions(n: int, seed: int) -> tuple[list[Pair], list[Pair]]:
 class _Claims:
     """A derivation's expressions as functions of u, its parameters at their defaults."""
 
-    def __init__(self, loss: GANLoss, derivation: "Derivation") -> None:
-        defaults = {x.symbol: x.default for x in loss.parameters}
-
+    def __init__(self, defaults: Mapping[Any, Any], derivation: "Derivation") -> None:
         def number(e: Any) -> sp.Expr:
             return sp.sympify(e).subs(defaults)
 
@@ -294,14 +169,14 @@ class _Claims:
 
 
 class _Comparison:
-    """Claims against the search; `found` collects (cases, largest error) of every claim."""
+    """Claims about a loss of single samples against the search, one output at a time."""
 
-    def __init__(self, loss: GANLoss, claims: _Claims, tolerance: float) -> None:
-        self.label = loss.label
+    def __init__(self, loss: GANLoss, claims: _Claims, findings: Findings) -> None:
         self.claims = claims
-        self.tolerance = tolerance
-        self.objective = _Objective(loss)
-        self.found: dict[str, tuple[int, float]] = {}
+        self.findings = findings
+        self.record, self.compare, self.tolerance = findings.record, findings.compare, findings.tolerance
+        self.objective = Pointwise(loss)
+        self.gen, self.gen_real = to_mpmath(loss.gen, (c,)), to_mpmath(loss.gen_real, (c,))
         self.optima: dict[tuple[Any, Any], tuple[mpmath.mpf, mpmath.mpf]] = {}
 
     def optimum(self, a: Any, b: Any) -> tuple[mpmath.mpf, mpmath.mpf]:
@@ -309,22 +184,6 @@ class _Comparison:
         if (a, b) not in self.optima:
             self.optima[a, b] = self.objective.minimise(to_mpf(a), to_mpf(b))
         return self.optima[a, b]
-
-    def record(self, claim: str, error: mpmath.mpf, counterexample: Any, detail: str) -> None:
-        cases, worst = self.found.get(claim, (0, 0.0))
-        if not error <= self.tolerance:  # nan is a failure
-            raise VerificationError(
-                f"{self.label}: {claim} is wrong by {mpmath.nstr(error, 5)} at "
-                f"{_shown(counterexample)}: {detail}",
-                counterexample,
-            )
-        self.found[claim] = cases + 1, max(worst, float(error))
-
-    def compare(self, claim: str, derived: mpmath.mpf, searched: mpmath.mpf, counterexample: Any) -> None:
-        same = derived == searched  # infinities, too
-        error = mpmath.mpf(0) if same else abs(derived - searched) / (1 + abs(searched))
-        detail = f"derived {mpmath.nstr(derived, 15)}, searched {mpmath.nstr(searched, 15)}"
-        self.record(claim, mpmath.inf if mpmath.isnan(error) else error, counterexample, detail)
 
     # --- critic --------------------------------------------------------------------------------
 
@@ -336,7 +195,7 @@ class _Comparison:
             searched, lowest = self.optimum(a, b)
             p, q = to_mpf(a), to_mpf(b)
             if mpmath.isinf(derived):
-                attained = self.objective._at_infinity(p, q, mpmath.sign(derived))
+                attained = self.objective.at_infinity(p, q, mpmath.sign(derived))
             else:
                 attained = self.objective(p, q, derived)
             self.compare("objective at the optimal critic", attained, lowest, ratio)
@@ -374,7 +233,7 @@ class _Comparison:
     def _gen(self, a: Any, b: Any) -> mpmath.mpf:
         """gen(C*) with the searched critic."""
         x, _ = self.optimum(a, b)
-        return self._limit(self.objective.gen, x)
+        return self._limit(self.gen, x)
 
     @staticmethod
     def _limit(term: Callable[[mpmath.mpf], mpmath.mpf], x: mpmath.mpf) -> mpmath.mpf:
@@ -388,7 +247,7 @@ class _Comparison:
         """E_q gen(C*) + E_p gen_real(C*) with the searched critic."""
         terms = []
         for a, b in zip(*pair, strict=True):
-            real = self._limit(self.objective.gen_real, self.optimum(a, b)[0])
+            real = self._limit(self.gen_real, self.optimum(a, b)[0])
             terms.append(to_mpf(b) * self._gen(a, b) + to_mpf(a) * real)
         return mpmath.fsum(terms)
 
@@ -461,7 +320,7 @@ class _Comparison:
         if all(mpmath.isfinite(v) for v in values):
             self._compare_second_derivative(ratios)
             slack = mpmath.mpf(10) ** (8 - _DIGITS // 2)
-            pairs = pairwise(zip(ratios, values, strict=True))
+            pairs = itertools.pairwise(zip(ratios, values, strict=True))
             rises = [ratio for (_, before), (ratio, after) in pairs if after > before + slack]
             constant = max(values) - min(values) <= slack
             follows = not rises and not constant
@@ -469,11 +328,12 @@ class _Comparison:
             rises, follows = [], False
         claimed = self.claims.followed is not None
         detail = f"gen(C*) rises with u up to {rises[0]}" if rises else "gen(C*) falls with u throughout"
+        said = self.claims.why_not or ("that it does" if claimed else "that it does not")
         self.record(
             "whether the step follows a divergence",
             mpmath.mpf(0) if claimed == follows else mpmath.inf,
             rises[0] if rises else ratios[0],
-            f"{detail}, but the derivation says {self.claims.why_not or 'that it does'}",
+            f"{detail}, but the derivation says {said}",
         )
 
     def _compare_second_derivative(self, ratios: list[sp.Rational]) -> None:
@@ -497,34 +357,14 @@ class _Comparison:
             if not mpmath.isfinite(x):
                 continue
             h = mpmath.mpf(10) ** (-_DIGITS // 3) * (1 + abs(x))
-            below, at, above = (self.objective.gen(x + k * h) for k in (-1, 0, 1))
+            below, at, above = (self.gen(x + k * h) for k in (-1, 0, 1))
             if abs(above - 2 * at + below) > mpmath.sqrt(h) * h:
                 continue  # at a kink gen has no one slope
             derived = self.claims.slope(to_mpf(ratio))
             self.compare("slope of the generator's loss in C", derived, (above - below) / (2 * h), ratio)
-        for ratio, end in zip(
-            (sp.Rational(2) ** -200, sp.Rational(2) ** 200), self.claims.limits, strict=True
-        ):
-            slope = self.claims.slope(to_mpf(ratio))
-            if mpmath.isinf(end):
-                settled = mpmath.sign(slope) == mpmath.sign(end) and abs(slope) > 10
-            else:  # slow where a logarithm decides, so this tells limits apart and no more
-                settled = abs(slope - end) < mpmath.mpf("0.05") * (1 + abs(end))
-            self.record(
-                "limits of that slope",
-                mpmath.mpf(0) if settled else mpmath.inf,
-                ratio,
-                f"the slope there is {mpmath.nstr(slope, 8)}, the limit said to be {mpmath.nstr(end, 8)}",
-            )
+        compare_limits(self.findings, self.claims.slope, self.claims.limits)
 
 
 def _softmax_gradient(weights: Vector, values: Vector) -> Vector:
     mean = mpmath.fsum(w * v for w, v in zip(weights, values, strict=True))
     return [w * (v - mean) for w, v in zip(weights, values, strict=True)]
-
-
-def _shown(counterexample: Any) -> str:
-    if isinstance(counterexample, tuple):
-        p, q = (", ".join(str(x) for x in row) for row in counterexample)
-        return f"p = ({p}), q = ({q})"
-    return f"u = p/q = {counterexample}"
