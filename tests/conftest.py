@@ -12,6 +12,8 @@ from typing import NoReturn
 
 import pytest
 
+import ganmath as gm
+
 ROOT = Path(__file__).resolve().parent.parent
 REQUIRE_ALL = os.environ.get("GANMATH_REQUIRE_ALL") == "1" or os.environ.get("CI") == "true"
 
@@ -44,3 +46,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         reason = missing_real_data()
         if reason:
             unavailable(reason)
+
+
+#: Names of the losses whose objectives are sums over single samples, the outputs free or in an interval.
+OF_SINGLE_SAMPLES = [
+    name
+    for name, loss in gm.losses.items()
+    if loss.is_pointwise and isinstance(loss.constraint, gm.Free | gm.Interval)
+]

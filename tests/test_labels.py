@@ -1,6 +1,7 @@
 """Smoothed and flipped labels: the old optimum at another ratio, for every loss of the catalogue."""
 
 import mpmath
+import numpy as np
 import pytest
 import sympy as sp
 import torch
@@ -11,8 +12,11 @@ import ganmath as gm
 from ganmath.theory.expression import to_mpmath, u
 from ganmath.theory.labels import amounts, flip_labels, smooth_labels, smoothed_ratio
 from ganmath.theory.oracle import optimal_critic
+from ganmath.theory.plan import Evaluator, plan
 
-NAMES = list(gm.losses)
+from .conftest import OF_SINGLE_SAMPLES
+
+NAMES = OF_SINGLE_SAMPLES
 amount = st.integers(0, 40).map(lambda k: sp.Rational(k, 100))
 share = st.integers(2, 48).map(lambda k: sp.Rational(k, 50))
 
@@ -92,3 +96,19 @@ def test_half_of_the_labels_flipped_leaves_nothing_to_learn():
         flip_labels(gm.losses["minimax"], 0.5)
     with pytest.raises(TypeError, match="GANLoss"):
         smooth_labels("minimax")
+
+
+@pytest.mark.parametrize("name", ["relativistic-paired", "relativistic-average", "softmax-batch", "wgan"])
+def test_flipping_the_labels_of_losses_that_compare_samples_mixes_the_measures(name):
+    loss, s = gm.losses[name].at_defaults(), sp.Rational(1, 5)
+    p, q = np.array([0.5, 0.3, 0.2]), np.array([0.1, 0.3, 0.6])
+    outputs = np.array([1.5, -0.25, -2.0])
+    mixed = 0.8 * p + 0.2 * q, 0.2 * p + 0.8 * q
+    flipped, plain = (Evaluator(plan(x.critic)) for x in (flip_labels(loss, s), loss))
+    assert flipped(outputs, p, q)[0] == pytest.approx(plain(outputs, *mixed)[0], abs=1e-14)
+    assert flip_labels(loss, s).generator == loss.generator
+
+
+def test_one_sided_smoothing_of_losses_that_compare_samples_is_refused():
+    with pytest.raises(ValueError, match="smooth both labels by one amount"):
+        smooth_labels(gm.losses["relativistic-paired"], real=0.1)

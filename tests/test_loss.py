@@ -23,13 +23,16 @@ from ganmath.theory.expression import (
     to_torch,
 )
 from ganmath.theory.loss import GANLoss
+from ganmath.theory.rules import delta
+
+from .conftest import OF_SINGLE_SAMPLES
 
 # none at a kink of the losses below, where any subgradient would do
 LOGITS = [0.0, *(s * x for x in (1e-3, 0.3, 0.9, 5, 17, 20.5, 30, 80, 90, 300, 1e3, 1e4) for s in (1, -1))]
 HARD = {
     "savage": GANLoss("savage", real=sigmoid(-c) ** 2, fake=sigmoid(c) ** 2, gen=log_sigmoid(c)),
 }
-LOSSES = {**gm.losses, **HARD}
+LOSSES = {name: gm.losses[name] for name in OF_SINGLE_SAMPLES} | HARD
 TINY = {torch.float32: 1.2e-38, torch.bfloat16: 1.2e-38, torch.float64: 2.3e-308}
 HUGE = {torch.float32: 3.4e38, torch.bfloat16: 3.38e38, torch.float64: 1.7e308}
 
@@ -100,11 +103,11 @@ def test_mean_losses_are_means_of_the_per_sample_ones():
     torch.testing.assert_close(loss.generator_loss(fake), (fake**2 / 2).mean())
 
 
-@pytest.mark.parametrize("name", gm.losses)
+@pytest.mark.parametrize("name", [x for x in gm.losses if gm.derive(gm.losses[x]).optimal_critic is not None])
 def test_arguments_are_real_then_fake(name):
     """At the optimal critic's outputs for u = 4 on real and u = 1/4 on fake data: swapping must cost."""
     loss = gm.losses[name].at_defaults()
-    best = gm.derive(loss).optimal_critic
+    best = gm.derive(loss).optimal_critic.subs(delta, sp.S.Half)
     real, fake = (torch.full((4,), float(best.subs(gm.u, x))) for x in (4, sp.Rational(1, 4)))
     assert loss.critic_loss(real, fake) < loss.critic_loss(fake, real)
     energy = loss.domain[0] == 0  # an energy is low on real data, every other output high
@@ -249,7 +252,7 @@ def test_latex_shows_both_objectives():
 def test_decimal_fractions_are_taken_as_written():
     loss = GANLoss("weighted", real=0.95 * softplus(-c), fake=softplus(c), gen=-softplus(c))
     assert loss.real == sp.Rational(19, 20) * softplus(-c)
-    assert gm.derive(loss).check("critic_divergence").startswith("proved")
+    assert gm.derive(loss).claims["critic_divergence"].evidence.kind == "proved"
 
 
 def test_a_pair_tells_parameters_of_one_name_apart():

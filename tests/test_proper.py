@@ -11,11 +11,13 @@ from ganmath.theory.loss import GANLoss
 from ganmath.theory.oracle import optimal_critic
 from ganmath.theory.proper import bayes_risk, chosen_divergence, eta, is_proper
 
+from .conftest import OF_SINGLE_SAMPLES
+
 # the kink at u = 2 leaves the value flat around p = q
 LATE_HINGE = GANLoss("late hinge", real=relu(1 - c), fake=2 * relu(1 + c), gen=-c)
 
 
-@pytest.mark.parametrize("name", gm.losses)
+@pytest.mark.parametrize("name", OF_SINGLE_SAMPLES)
 def test_risk_is_what_a_search_finds(name):
     """Between p = (x, 1 - x) and q = (1 - x, x) the critic's least loss is L(x) + L(1 - x)."""
     loss = gm.losses[name].at_defaults()
@@ -26,7 +28,7 @@ def test_risk_is_what_a_search_finds(name):
         assert mpmath.almosteq(found, risk(x) + risk(1 - x), 1e-12, 1e-12)
 
 
-@pytest.mark.parametrize("name", gm.losses)
+@pytest.mark.parametrize("name", OF_SINGLE_SAMPLES)
 def test_risk_is_concave(name):
     value = to_mpmath(bayes_risk(gm.losses[name].at_defaults()), (eta,))
     grid = [mpmath.mpf(k) / 40 for k in range(1, 40)]
@@ -34,7 +36,7 @@ def test_risk_is_concave(name):
         assert value(b) >= (value(a) + value(d)) / 2 - mpmath.mpf(10) ** -12
 
 
-@pytest.mark.parametrize("name", gm.losses)
+@pytest.mark.parametrize("name", OF_SINGLE_SAMPLES)
 def test_a_loss_chooses_the_f(name):
     """min L_D = 2 L(1/2) - 2 D_f with the f of the risk: the divergence that `derive` finds by itself."""
     loss = gm.losses[name].at_defaults()
@@ -110,3 +112,10 @@ def test_two_sided_smoothing_keeps_a_loss_proper(s):
 def test_no_optimum_no_risk():
     with pytest.raises(gm.NoOptimalCritic):
         is_proper(GANLoss("wasserstein", real=-c, fake=c, gen=-c))
+
+
+@pytest.mark.parametrize("name", ["relativistic-paired", "softmax-batch", "wgan"])
+def test_losses_that_classify_no_single_samples_are_refused(name):
+    for ask in (is_proper, bayes_risk):
+        with pytest.raises(ValueError, match="classifies no single samples"):
+            ask(gm.losses[name])

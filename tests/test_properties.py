@@ -14,6 +14,8 @@ from ganmath.theory.loss import GANLoss
 from ganmath.theory.optimum import optimum
 from ganmath.theory.oracle import optimal_critic
 
+from .conftest import OF_SINGLE_SAMPLES
+
 quick = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 label = st.integers(-12, 12).map(lambda k: sp.Rational(k, 4))
 weight = st.integers(1, 8).map(lambda k: sp.Rational(k, 4))
@@ -74,7 +76,7 @@ def test_mixtures_of_losses(parts, p, q):
     assert mpmath.almosteq(searched, least_loss(mixture, ps, qs), 1e-12, 1e-12)
 
 
-SMOOTH = [name for name in gm.losses if not gm.losses[name].real.has(sp.Abs, gm.relu)]
+SMOOTH = [name for name in OF_SINGLE_SAMPLES if not gm.losses[name].real.has(sp.Abs, gm.relu)]
 
 
 @quick

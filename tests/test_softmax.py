@@ -9,6 +9,7 @@ import torch
 from scipy.optimize import minimize
 
 import ganmath as gm
+from ganmath.theory.softmax import lifted
 
 LOSS = gm.SoftmaxLoss()
 P, Q = (3, 4, 1, 8), (4, 2, 9, 1)  # how often each of four points is in a batch of 16 of each kind
@@ -61,8 +62,9 @@ def test_optimal_critic_is_the_log_share_and_the_value_kl_from_the_mixture():
     found = minimize(loss, np.zeros(4), jac=True, method="BFGS", options={"gtol": 1e-10})
     theory = gm.derive(LOSS)
     kl = float(np.sum(p * np.log(p / m)))
-    assert found.fun == pytest.approx(LOSS.constant(N) - kl, abs=1e-9)
-    assert found.fun == pytest.approx(LOSS.constant(N) - theory.critic_divergence(p, q), abs=1e-9)
+    assert found.fun == pytest.approx(math.log(2 * N) - kl, abs=1e-9)
+    at_equilibrium = float(theory.critic_divergence.offset.subs(gm.n_real, N))
+    assert found.fun == pytest.approx(at_equilibrium - theory.critic_divergence(p, q), abs=1e-9)
     best = np.array([float(theory.optimal_critic.subs(gm.u, ratio)) for ratio in p / q])
     np.testing.assert_allclose(found.x - found.x.mean(), best - best.mean(), atol=1e-6)
     np.testing.assert_allclose(np.exp(best) / 2, p / (p + q), rtol=1e-12)
@@ -73,11 +75,11 @@ def test_lifted_loss_lies_above_and_touches_where_the_critic_is_normalised():
     for _ in range(50):
         outputs = 3 * torch.randn(4, generator=rng, dtype=torch.float64)
         batch = on_points(outputs, P), on_points(outputs, Q)
-        above = LOSS.pointwise.critic_loss(*batch) - 1 + LOSS.constant(N) - LOSS.critic_loss(*batch)
+        above = lifted.critic_loss(*batch) - 1 + math.log(2 * N) - LOSS.critic_loss(*batch)
         assert above >= -1e-12
         shift = torch.cat(batch).logsumexp(0) - math.log(2 * N)  # E_m exp(C) = 1
         touching = [x - shift for x in batch]
-        gap = LOSS.pointwise.critic_loss(*touching) - 1 + LOSS.constant(N) - LOSS.critic_loss(*touching)
+        gap = lifted.critic_loss(*touching) - 1 + math.log(2 * N) - LOSS.critic_loss(*touching)
         assert abs(gap) < 1e-12
 
 
@@ -89,11 +91,11 @@ def test_generator_step_is_that_of_the_lifted_loss_and_follows_no_divergence():
     best = torch.log(2 * p / (p + q)).detach()
     m = (p + q) / 2
     whole = torch.log((m * best.exp()).sum()) - (m * best).sum()  # L_G - log 2n on infinite batches
-    lifted = (q * LOSS.pointwise.generator_loss_per_sample(best)).sum()
+    alone = (q * lifted.generator_loss_per_sample(best)).sum()
     torch.testing.assert_close(
-        *(torch.autograd.grad(x, logits, retain_graph=True)[0] for x in (whole, lifted))
+        *(torch.autograd.grad(x, logits, retain_graph=True)[0] for x in (whole, alone))
     )
-    counted = LOSS.generator_loss(on_points(best, Q), on_points(best, P)) - LOSS.constant(N)
+    counted = LOSS.generator_loss(on_points(best, Q), on_points(best, P)) - math.log(2 * N)
     torch.testing.assert_close(counted, whole.detach())
     theory = gm.derive(LOSS)
     assert theory.generator_divergence is None and theory.generator_value.is_f_divergence

@@ -18,7 +18,7 @@ import sympy as sp
 import ganmath as gm
 from ganmath.records import save_record
 from ganmath.theory import atlas, pairs
-from ganmath.theory.expression import mean, to_latex
+from ganmath.theory.expression import to_latex
 
 RECORD = Path(__file__).parents[1] / "records" / "atlas.json"
 
@@ -76,16 +76,16 @@ def row(loss: gm.GANLoss) -> dict[str, Any]:
         for name, e in found.entries.items()
     }
     critic, generator = found.loss.latex_objectives()
-    divergence, offset = found.critic_divergence.value, found.at_equilibrium.value
+    measured, offset = found.critic_divergence, found.at_equilibrium.value
     return {
         "definition": [f"$L_D = {critic}$", f"$L_G = {generator}$"],
         "parameters": [f"{to_latex(x.symbol)} = {to_latex(x.default)}" for x in loss.parameters],
         "entries": entries,
         "trouble": found.trouble,
         "evidence": found.evidence,
-        "divergence": "" if found.trouble else (divergence.name or "without a name"),
+        "divergence": "" if found.trouble else atlas.family(measured.value),
         "followed": getattr(found.gradient_reading.value, "name", None) or found.gradient_reading.verdict,
-        "at_equilibrium": None if offset is None else float(offset),
+        "at_equilibrium": None if offset is None or offset.free_symbols else float(offset),
     }
 
 
@@ -103,10 +103,10 @@ def cell(critic: gm.GANLoss, generator: gm.GANLoss) -> dict[str, Any]:
     found = pairs.pair(critic, generator)
     parts = ("verdict", "markdown", "formula", "why", "evidence")
     divergence = found.divergence if found.verdict == "divergence" else None
-    named = None if divergence is None else divergence.name
+    named = None if divergence is None else getattr(divergence, "name", atlas.family(divergence))
     return {
         **{name: getattr(found, name) for name in parts},
-        "followed": {"name": named, "latex": divergence.scaled_latex} if divergence and named else None,
+        "followed": {"name": named, "latex": atlas.formula(divergence)} if named else None,
     }
 
 
@@ -125,8 +125,7 @@ def _key(kind: str, case: tuple[gm.GANLoss, ...]) -> str:
 
 
 def _expressions(loss: gm.GANLoss) -> str:
-    parts = [getattr(loss, name) for name in ("real", "fake", "gen", "gen_real", "link")]
-    if loss.outer != mean:
-        parts.append(loss.outer)
+    parts = [x for x in (loss.critic, loss.generator, loss.link) if x is not None]
     settings = [(x.keyword, x.symbol, x.default, x.condition) for x in loss.parameters]
-    return f"{loss.name}: {sp.srepr([x for x in parts if x is not None])} {loss.domain} {settings}"
+    asked = [loss.constraint, *(penalty.described() for penalty in loss.penalties)]
+    return f"{loss.name}: {sp.srepr(parts)} {asked} {settings}"

@@ -1,9 +1,10 @@
 """The atlas: one row for each loss, with what its derivation says and how each entry is known.
 
-Nothing is typed here: an entry is an attribute of the loss's `Derivation`, and its evidence is the check
-that the derivation's own steps carry. A loss that cannot be derived keeps its row, which says why.
+Nothing is typed here: an entry is a claim of the loss's `Derivation`, with that claim's evidence, or says why
+there is none. A loss that cannot be derived keeps its row, which says why.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,15 +13,16 @@ import sympy as sp
 
 from ganmath.names import Named
 from ganmath.theory.catalogue import losses
-from ganmath.theory.derive import CHECKED, PROVED, Derivation, NoOptimalCritic, derive
+from ganmath.theory.claims import KINDS
+from ganmath.theory.derive import Derivation, GeneratorValue, NoOptimalCritic, derive
 from ganmath.theory.divergence import FDivergence
-from ganmath.theory.expression import mean, to_latex
+from ganmath.theory.expectation import objective_latex
+from ganmath.theory.expression import mean
 from ganmath.theory.loss import GANLoss
 from ganmath.theory.optimum import ImplicitCritic
+from ganmath.theory.rules import W1, of_pairs
 
 NO_CLOSED_FORM = "no closed form (numerical)"
-# a check that is neither proved nor numerical rests on prose
-EVIDENCE = {PROVED: "proved", CHECKED: "checked"}
 COLUMNS = {
     "optimal_critic": "optimal critic",
     "critic_divergence": "divergence of the critic",
@@ -36,9 +38,10 @@ COLUMNS = {
 class Entry:
     """One entry of a row: the object it says, the same in Markdown, and how it is known.
 
-    value: a sympy expression, FDivergence, GeneratorValue, Saturation or str; None where there is none.
-    formula: the value in Markdown; verdict: what follows from it, in words. evidence: "proved" (by
-    sympy), "checked" (numerically), "argued" (in prose), or "" where nothing is claimed.
+    value: a sympy expression, FDivergence, GeneratorValue, Saturation, bool or str; None where there is none.
+    formula: the value in Markdown; verdict: what follows from it, in words, or why there is none. evidence:
+    the kind of the claim's `Evidence`, such as "proved" (by sympy), "checked" (numerically), "argued" (by
+    hand) or "stated" (in the literature), and "" where nothing is claimed.
     general: the formula for every value of the loss's parameters, or "".
     """
 
@@ -97,8 +100,8 @@ class AtlasRow:
     @property
     def evidence(self) -> str:
         """The weakest evidence among the entries; "" where there is no derivation."""
-        found = {entry.evidence for entry in self.entries.values()}
-        return next((word for word in ("argued", "checked", "proved") if word in found), "")
+        found = {entry.evidence for entry in self.entries.values()} - {""}
+        return max(found, key=KINDS.index, default="")
 
     @property
     def entries(self) -> dict[str, Entry]:
@@ -167,97 +170,144 @@ def _derived(loss: GANLoss) -> tuple[Derivation | None, str]:
 
 
 def _entry(about: str, found: Derivation, general: Derivation | None) -> Entry:
-    settles, show = _SHOWN[about]
-    value, formula, verdict = show(found)
-    check = found.check(settles)
-    evidence = "" if check is None else EVIDENCE.get(check, "argued")
-    wide = show(general)[1] if general is not None else ""
+    show = _SHOWN[about]
+    settles, value, formula, verdict = show(found)
+    claim = found.claims[settles]
+    if claim.value is None:
+        verdict = verdict or re.sub(r"\b(L_[DG]|f_G(?:'')?)", r"$\1$", claim.why_not)
+    wide = show(general)[2] if general is not None else ""
     # a verdict is one at the defaults, so the general entry has the formula alone
-    return Entry(value, formula, verdict, evidence, "" if wide == formula else wide)
+    return Entry(value, formula, verdict, claim.evidence.kind, "" if wide == formula else wide)
 
 
-# --- what each entry says: its value, the formula, the verdict -------------------------------------
+# --- what each entry says: the claim it is, its value, the formula, the verdict --------------------
 
-Said = tuple[Any, str, str]
+Said = tuple[str, Any, str, str]
+_MEASURED = ("critic_divergence", "least", "pair_divergence", "is_divergence")
 
 
 def _critic(d: Derivation) -> Said:
-    return d.optimal_critic, _formula("C^*(u)", d.optimal_critic), ""
+    alone = "without its penalties" if d.loss.penalties else ""
+    if d.critic_slope is not None:
+        return "critic_slope", d.critic_slope, _formula(r"\frac{d C^*}{dx}", d.critic_slope), alone
+    if d.optimal_critic is None:
+        return "optimal_critic", None, "", ""
+    return "optimal_critic", d.optimal_critic, _formula("C^*(u)", d.optimal_critic), alone
 
 
 def _discriminator(d: Derivation) -> Said:
-    if d.optimal_discriminator is None:
-        return None, "", NO_CLOSED_FORM if d.loss.link is not None else "no link to a probability"
-    return d.optimal_discriminator, _formula("D^*", d.optimal_discriminator), ""
+    best = d.optimal_discriminator
+    return "optimal_discriminator", best, "" if best is None else _formula("D^*", best), ""
 
 
 def _divergence(d: Derivation) -> Said:
-    return d.critic_divergence, named(d.critic_divergence), ""
+    about = next((name for name in _MEASURED if d.claims[name].value is not None), "critic_divergence")
+    value = d.claims[about].value
+    formula, verdict = "", ""
+    if about == "critic_divergence" and value is not None:
+        formula = named(value)
+    elif about == "least":
+        formula = rf"$\min_C L_D = {_tex(value)}$"
+    elif about == "pair_divergence":
+        relation = "=" if d.separable else r"\ge"
+        offset = "" if value.offset == 0 else _tex(value.offset) + " "
+        formula = rf"$\min_C L_D {relation} {offset}- {of_pairs(value)}$"
+    elif about == "is_divergence":
+        verdict = "a divergence, without a closed form" if value else "no divergence"
+    return about, value, formula, verdict
 
 
 def _value(d: Derivation) -> Said:
-    value = d.generator_value
-    if value is None:
-        return None, "", "infinite: no value"
+    return "generator_value", d.generator_value, *_valued(d.generator_value)
+
+
+def _valued(value: Any) -> tuple[str, str]:
+    """(formula, verdict) of a value reading."""
+    if not isinstance(value, GeneratorValue):  # an expression in means, or nothing
+        return ("" if value is None else f"${_tex(value)}$"), ""
     if value.outer != mean:
         inside = rf"{_tex(value.offset)} + {value.divergence.scaled_latex}"
         verdict = "an increasing function of a divergence" if value.is_divergence else "not a divergence"
-        return value, f"${value.latex(inside)}$", verdict
+        return f"${value.latex(inside)}$", verdict
     offset = "" if value.offset == 0 else _tex(value.offset) + " + "
     if value.f == 0:
-        return value, f"${_tex(value.offset)}$", "the same for every q; not a divergence"
+        return f"${_tex(value.offset)}$", "the same for every q; not a divergence"
     formula = named(value.divergence, before=offset)
     if not value.is_divergence:
-        return value, formula, "not a divergence"
-    return value, formula, "a divergence" if value.is_f_divergence else "a divergence, not an f-divergence"
+        return formula, "not a divergence"
+    return formula, "a divergence" if value.is_f_divergence else "a divergence, not an f-divergence"
 
 
 def _gradient(d: Derivation) -> Said:
-    second = d.generator_second_derivative
+    second, followed = d.generator_second_derivative, d.generator_divergence
     formula = "" if second is None else _formula("f_G''(u)", second)
-    if d.generator_divergence is None:
-        return d.why_not, formula, str(d.why_not).replace("f_G''", "$f_G''$")
-    return d.generator_divergence, formula, "follows " + named(d.generator_divergence)
+    if followed is None:
+        return "generator_divergence", d.why_not, formula, ""
+    return "generator_divergence", followed, formula, "follows " + named(followed)
 
 
 def _equilibrium(d: Derivation) -> Said:
-    return d.minimiser, "", d.minimiser.split(";")[0]  # what follows it holds for every loss
+    said = d.minimiser
+    return (
+        "minimiser",
+        said,
+        "",
+        "" if said is None else said.split(";")[0],
+    )  # what follows holds for every loss
 
 
 def _at_equilibrium(d: Derivation) -> Said:
-    offset = d.critic_divergence.offset
+    if d.critic_divergence is None and d.constant is None:
+        return "constant", None, "", ""
+    about = "constant" if d.critic_divergence is None else "critic_divergence"
+    offset = d.constant if d.critic_divergence is None else d.critic_divergence.offset
     number = "" if offset.is_Rational or offset.free_symbols else rf" \approx {float(offset):.4g}"
     if offset.has(ImplicitCritic):
-        return offset, f"${number.strip()}$", ""
-    return offset, f"${to_latex(offset)}{number}$", ""
+        return about, offset, f"${number.strip()}$", ""
+    return about, offset, f"${_tex(offset)}{number}$", ""
 
 
 def _saturation(d: Derivation) -> Said:
     s = d.saturates
     if s is None:
-        return None, "", NO_CLOSED_FORM
+        return "saturates", None, "", ""
     sign, limit = (r"\to", s.at_zero) if s.at_zero.is_finite and s.at_zero != 0 else (r"\sim", s.leading)
     if s.slope == 0:
         sign, limit = "=", sp.S.Zero
-    formula = rf"$\mathrm{{gen}}'(C^*) {sign} {to_latex(limit)}$"
-    return s, formula, "saturates" if s else "does not saturate"
+    formula = rf"$\mathrm{{gen}}'(C^*) {sign} {_tex(limit)}$"
+    return "saturates", s, formula, "saturates" if s else "does not saturate"
 
 
-# entry: (attribute of the Derivation whose check it takes, what it shows)
 _SHOWN = {
-    "optimal_critic": ("optimal_critic", _critic),
-    "optimal_discriminator": ("optimal_discriminator", _discriminator),
-    "critic_divergence": ("critic_divergence", _divergence),
-    "value_reading": ("generator_value", _value),
-    "gradient_reading": ("generator_divergence", _gradient),
-    "equilibrium_reading": ("minimiser", _equilibrium),
-    "at_equilibrium": ("critic_divergence", _at_equilibrium),
-    "saturation": ("saturates", _saturation),
+    "optimal_critic": _critic,
+    "optimal_discriminator": _discriminator,
+    "critic_divergence": _divergence,
+    "value_reading": _value,
+    "gradient_reading": _gradient,
+    "equilibrium_reading": _equilibrium,
+    "at_equilibrium": _at_equilibrium,
+    "saturation": _saturation,
 }
 
 
-def named(divergence: FDivergence, before: str = "") -> str:
-    """A divergence as Markdown: its name's formula with scale, or D_f with its f."""
+def family(measured: Any) -> str:
+    """The name of what a critic measures, by which rows are sorted and filtered."""
+    if isinstance(measured, sp.Expr):
+        return "Wasserstein-1" if measured.has(W1) else "Le Cam"
+    if isinstance(measured, FDivergence):
+        return measured.name or "without a name"
+    return "no closed form"
+
+
+def formula(divergence: FDivergence | sp.Expr) -> str:
+    """LaTeX of a divergence with its scale."""
+    return _tex(divergence) if isinstance(divergence, sp.Expr) else divergence.scaled_latex
+
+
+def named(divergence: FDivergence | sp.Expr, before: str = "") -> str:
+    """A divergence as Markdown: its name's formula with scale, or D_f with its f; or a distance."""
+    if isinstance(divergence, sp.Expr):
+        return f"${before}{_tex(divergence)}$"
     if divergence.name is not None:
         return f"${before}{divergence.scaled_latex}$ ({divergence.name})"
     return rf"${before}{divergence.latex}$ with " + _formula("f(u)", divergence.f)
@@ -266,12 +316,12 @@ def named(divergence: FDivergence, before: str = "") -> str:
 def _formula(name: str, expr: sp.Expr) -> str:
     if _is_numerical(expr):
         return f"${name}$: {NO_CLOSED_FORM}"
-    return f"${name} = {to_latex(expr)}$"
+    return f"${name} = {objective_latex(expr)}$"
 
 
 def _tex(expr: sp.Expr) -> str:
     """LaTeX of a constant, a number where it has no closed form."""
-    return f"{float(expr):.4g}" if _is_numerical(expr) else to_latex(expr)
+    return f"{float(expr):.4g}" if _is_numerical(expr) else objective_latex(expr)
 
 
 def _is_numerical(expr: sp.Expr) -> bool:

@@ -1,11 +1,10 @@
-r"""The independent check of a derivation: the critic's optimum found by search, not by algebra.
+r"""The independent check of a derivation: its claims against the critic's optimum found by search.
 
-On a finite alphabet the critic's objective :math:`\sum_i p_i\,\mathrm{real}(c_i) + q_i\,\mathrm{fake}(c_i)`
-separates into one scalar problem per point, which is scanned and then narrowed down by golden-section
-search at any precision. Nothing here uses `derive`'s algebra; `verify` compares the two.
+Nothing here uses `derive`'s algebra: `ganmath.theory.search` knows an objective's values and slopes, its
+structure and the constraint, and `verify` compares what it finds with what is claimed.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -13,18 +12,29 @@ from typing import TYPE_CHECKING, Any
 import mpmath
 import numpy as np
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
-from ganmath.theory.distributions import normalised, probabilities, to_mpf
+from ganmath.theory.constraints import Free, Interval
+from ganmath.theory.distributions import to_mpf
 from ganmath.theory.divergence import FDivergence, divergences, evaluator, is_fast
-from ganmath.theory.expression import c, to_mpmath, to_numpy
+from ganmath.theory.expectation import n_fake, n_real
+from ganmath.theory.expression import c, to_mpmath
 from ganmath.theory.loss import GANLoss
+from ganmath.theory.plan import Evaluator, plan
+from ganmath.theory.relativistic import pairs
+from ganmath.theory.rules import W1, delta
+from ganmath.theory.scan import Pointwise, optimal_critic
+from ganmath.theory.search import CERTIFIED, Found, search
+from ganmath.theory.structure import structure
+from ganmath.theory.transport import Wasserstein
 
 if TYPE_CHECKING:
     from ganmath.theory.derive import Derivation
 
-# outputs that the scan visits: 1 % apart in relative terms, both signs, out to 1e8
-_REACH, _STEPS = 1e8, 4001
+__all__ = ["Check", "VerificationError", "VerificationReport", "optimal_critic", "verify"]
+
 _DIGITS = 40
+_LEAST = "least value of L_D"
 
 # the one pair on which the gradient is compared where f is an integral of implicit functions
 _MILD = ((sp.Rational(1, 3), sp.Rational(2, 3)), (sp.Rational(1, 2), sp.Rational(1, 2)))
@@ -57,127 +67,25 @@ class Check:
 
 @dataclass(frozen=True)
 class VerificationReport:
-    """What `verify` compared; `distributions` are the pairs (p, q) it used."""
+    """What `verify` compared; `distributions` are the pairs (p, q) it used, `notes` say how the least value
+    is known where the loss compares samples or its critic is constrained."""
 
     loss: str
     checks: tuple[Check, ...]
     distributions: tuple[Pair, ...]
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         lines = [f"{self.loss}: verified on {len(self.distributions)} pairs of distributions"]
         lines += [f"  {k.claim}: {k.cases} cases agree to {k.digits} digits at least" for k in self.checks]
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
     def _repr_markdown_(self) -> str:
         lines = [f"**{self.loss}**: verified on {len(self.distributions)} pairs of distributions", ""]
         lines += ["| compared with the search | cases | digits agreed, at least |", "|---|---|---|"]
         lines += [f"| {k.claim} | {k.cases} | {k.digits} |" for k in self.checks]
+        lines += [part for note in self.notes for part in ("", f"{note[0].upper()}{note[1:]}.")]
         return "\n".join(lines)
-
-
-# --- the optimum by search -----------------------------------------------------------------------
-
-
-def optimal_critic(loss: GANLoss, p: Any, q: Any, dps: int | None = None) -> tuple[np.ndarray, Any]:
-    r"""argmin and minimum over c of sum_i p_i real(c_i) + q_i fake(c_i), found by search.
-
-    Parameters: loss, parameters at their defaults where not set; p, q, probability vectors (K,),
-    zeros allowed; dps, digits of the value (float64 for None).
-    Returns: the outputs (K,) and the infimum. An output is +-inf where the infimum is approached
-    but not attained, nan where p = q = 0; the infimum is -inf where there is none. Where the
-    minimum is not unique the output is one of the minimisers. Outputs of smooth losses are good
-    to half the digits of the value. Minima narrower than 1 % of |c| may be missed.
-    """
-    probabilities([float(x) for x in p], [float(x) for x in q])
-    objective = _Objective(loss)
-    with mpmath.workdps(dps or 16):
-        ps, qs = normalised(p), normalised(q)
-        found = [objective.minimise(a, b) for a, b in zip(ps, qs, strict=True)]
-        value = mpmath.fsum(v for _, v in found)
-    if dps is None:
-        return np.array([float(x) for x, _ in found]), float(value)
-    return np.array([x for x, _ in found], dtype=object), value
-
-
-class _Objective:
-    """a real(C) + b fake(C) of one loss as functions of the weights a, b >= 0 and the output C."""
-
-    def __init__(self, loss: GANLoss) -> None:
-        loss = loss.at_defaults()
-        self.low, self.high = (float(end) for end in loss.domain)
-        self.real, self.fake, self.gen, self.gen_real = (
-            to_mpmath(getattr(loss, part), (c,)) for part in ("real", "fake", "gen", "gen_real")
-        )
-        scan = np.sinh(np.linspace(-np.arcsinh(_REACH), np.arcsinh(_REACH), _STEPS))
-        inside = scan[(scan > self.low) & (scan < self.high)]
-        finite = [end for end in (self.low, self.high) if np.isfinite(end)]
-        self.scan = np.unique(np.concatenate([inside, finite]))
-        with np.errstate(all="ignore"):
-            self.scanned = [to_numpy(e, (c,))(self.scan) for e in (loss.real, loss.fake)]
-
-    def __call__(self, a: mpmath.mpf, b: mpmath.mpf, x: mpmath.mpf) -> mpmath.mpf:
-        # a weight of 0 switches its term off, even where that term is infinite
-        try:
-            return (a * self.real(x) if a else mpmath.mpf(0)) + (b * self.fake(x) if b else 0)
-        except (ZeroDivisionError, OverflowError):  # a pole at an end of the domain; exp(exp(1e80))
-            return mpmath.inf
-
-    def minimise(self, a: mpmath.mpf, b: mpmath.mpf) -> tuple[mpmath.mpf, mpmath.mpf]:
-        """(output, infimum) at the weights a, b to mpmath's working precision."""
-        if a == 0 and b == 0:
-            return mpmath.nan, mpmath.mpf(0)
-        weights = float(a / (a + b)), float(b / (a + b))
-        with np.errstate(all="ignore"):
-            values = sum(w * v for w, v in zip(weights, self.scanned, strict=True) if w)
-        values = np.where(np.isnan(values), np.inf, values)
-        floor = values.min()
-        slack = 1e-14 * abs(floor) if np.isfinite(floor) else 0.0
-        lowest = np.flatnonzero(values <= floor + slack)
-        left = mpmath.mpf(self.scan[max(lowest[0] - 1, 0)])
-        right = mpmath.mpf(self.scan[min(lowest[-1] + 1, self.scan.size - 1)])
-        with mpmath.extradps(15):
-            candidates = [_golden(lambda x: self(a, b, x), left, right)]
-            candidates += [(left, self(a, b, left)), (right, self(a, b, right))]
-            best = min(candidates, key=lambda found: (found[1], abs(found[0])))
-            for end in (self.low, self.high):
-                if np.isinf(end):
-                    infimum = self._at_infinity(a, b, mpmath.sign(end))
-                    # an infinite output is reported only where no finite one is as good
-                    if infimum < best[1] or (infimum == best[1] and not self._attained(a, b, end, infimum)):
-                        best = mpmath.mpf(end), infimum
-            return best
-
-    def _attained(self, a: mpmath.mpf, b: mpmath.mpf, end: float, infimum: mpmath.mpf) -> bool:
-        """Whether the objective has reached its limit already, and not only up to rounding."""
-        if self.low < 0 < self.high and self(a, b, mpmath.mpf(0)) <= infimum:
-            return True
-        with mpmath.workdps(1000):  # shows exp(-1000)
-            return bool(self(a, b, mpmath.sign(end) * 1000) <= infimum)
-
-    def _at_infinity(self, a: mpmath.mpf, b: mpmath.mpf, sign: int) -> mpmath.mpf:
-        """Limit of the objective as C runs to an infinite end, -oo where it falls without bound."""
-        near, far = (self(a, b, sign * mpmath.mpf(10) ** k) for k in (mpmath.mp.dps, 2 * mpmath.mp.dps))
-        # what is left of exp(-C) or 1/C is no part of the limit
-        return -mpmath.inf if near - far > (a + b) else mpmath.chop(far, mpmath.eps)
-
-
-def _golden(
-    g: Callable[[mpmath.mpf], mpmath.mpf], left: mpmath.mpf, right: mpmath.mpf
-) -> tuple[mpmath.mpf, mpmath.mpf]:
-    """Golden-section search (Kiefer 1953) on [left, right] down to the working precision."""
-    golden = (mpmath.sqrt(5) - 1) / 2
-    inner, outer = right - golden * (right - left), left + golden * (right - left)
-    g_inner, g_outer = g(inner), g(outer)
-    while right - left > 8 * mpmath.eps * (1 + min(abs(left), abs(right))):
-        if g_inner <= g_outer:
-            right, outer, g_outer = outer, inner, g_inner
-            inner = right - golden * (right - left)
-            g_inner = g(inner)
-        else:
-            left, inner, g_inner = inner, outer, g_outer
-            outer = left + golden * (right - left)
-            g_outer = g(outer)
-    return min(((inner, g_inner), (outer, g_outer)), key=lambda found: found[1])
 
 
 # --- the comparison ------------------------------------------------------------------------------
@@ -202,32 +110,85 @@ def verify(
 
     Compared are the optimal critic, the value of the critic's objective (on disjoint supports as a
     limit), the value and the gradient reading of the generator's loss with their verdicts, and the
-    slope of its loss in the critic's output, on which saturation rests. Not compared: the equilibrium
-    reading.
+    slope of its loss in the critic's output, on which saturation rests. Where a loss compares samples or
+    constrains its critic's slope: on the n random pairs alone, the optimal critic up to what is free, the
+    least value or its bound, and that it measures a divergence; what is not claimed is reported as found by
+    search, with the gap to its lower bound where there is one. Penalties are left out. Not compared: the
+    equilibrium reading.
     """
-    if not isinstance(loss, GANLoss):  # a loss of `relativistic`, which has its own search
-        return loss.verification(derivation=derivation, n=n, seed=seed, tolerance=tolerance)
     if derivation is None:
         from ganmath.theory.derive import derive
 
         derivation = derive(loss)
+    inside, edge = _distributions(n, seed)
+    findings = _Findings(loss.label, tolerance)
+    fixed, defaults = loss.at_defaults(), {x.symbol: x.default for x in loss.parameters}
     with mpmath.workdps(_DIGITS):
-        work = _Comparison(loss.at_defaults(), _Claims(loss, derivation), tolerance)
-        inside, edge = _distributions(n, seed)
-        for pair in inside:
-            work.critic(pair)
-            work.critic_value(pair)
-            work.generator_value(pair)
-        work.names(inside[0])
-        for pair in [_MILD] if work.claims.slow else inside:
-            work.gradient(pair)
-        for pair in edge:
-            work.critic_value(pair)
-        work.value_verdict()
-        work.gradient_verdict()
-        work.saturation()
-    checks = tuple(Check(claim, *found) for claim, found in work.found.items())
-    return VerificationReport(loss.label, checks, (*inside, *edge))
+        if loss.is_pointwise and isinstance(loss.constraint, Free | Interval):
+            _verify_pointwise(fixed, _Claims(defaults, derivation), findings, inside, edge)
+        else:
+            inside, edge = inside[:n], []
+            _verify_jointly(fixed, _JointClaims(defaults, derivation), findings, inside, seed)
+    checks = tuple(Check(claim, *found) for claim, found in findings.found.items())
+    return VerificationReport(loss.label, checks, (*inside, *edge), findings.notes())
+
+
+class _Findings:
+    """What was compared so far: (cases, largest error) of every claim, and the searches of which nothing
+    is claimed."""
+
+    def __init__(self, label: str, tolerance: float) -> None:
+        self.label, self.tolerance = label, tolerance
+        self.found: dict[str, tuple[int, float]] = {}
+        self.searched: list[Found] = []
+
+    def record(self, claim: str, error: Any, counterexample: Any, detail: str) -> None:
+        """VerificationError where the error is above the tolerance."""
+        cases, worst = self.found.get(claim, (0, 0.0))
+        if not error <= self.tolerance:  # nan is a failure
+            raise VerificationError(
+                f"{self.label}: {claim} is wrong by {mpmath.nstr(mpmath.mpf(error), 5)} at "
+                f"{_shown(counterexample)}: {detail}",
+                counterexample,
+            )
+        self.found[claim] = cases + 1, max(worst, float(error))
+
+    def compare(self, claim: str, derived: Any, searched: Any, counterexample: Any) -> None:
+        """Errors are relative to 1 + |searched|."""
+        same = derived == searched  # infinities, too
+        error = mpmath.mpf(0) if same else abs(derived - searched) / (1 + abs(searched))
+        detail = f"derived {mpmath.nstr(derived, 15)}, searched {mpmath.nstr(searched, 15)}"
+        self.record(claim, mpmath.inf if mpmath.isnan(error) else error, counterexample, detail)
+
+    def notes(self) -> tuple[str, ...]:
+        if not self.searched:
+            return ()
+        gaps = [found.gap for found in self.searched]
+        what = "least value of L_D" + ("" if _LEAST in self.found else ", of which no closed form is claimed")
+        if any(found.evidence != CERTIFIED for found in self.searched):
+            return (f"{what}: by search, without a lower bound that meets it",)
+        return (f"{what}: search and lower bound meet within {max(gaps):.1g} in {len(gaps)} cases",)
+
+
+# --- losses of single samples -----------------------------------------------------------------------
+
+
+def _verify_pointwise(
+    loss: GANLoss, claims: "_Claims", findings: _Findings, inside: list[Pair], edge: list[Pair]
+) -> None:
+    work = _Comparison(loss, claims, findings)
+    for pair in inside:
+        work.critic(pair)
+        work.critic_value(pair)
+        work.generator_value(pair)
+    work.names(inside[0])
+    for pair in [_MILD] if work.claims.slow else inside:
+        work.gradient(pair)
+    for pair in edge:
+        work.critic_value(pair)
+    work.value_verdict()
+    work.gradient_verdict()
+    work.saturation()
 
 
 def _distributions(n: int, seed: int) -> tuple[list[Pair], list[Pair]]:
@@ -259,9 +220,7 @@ def _distributions(n: int, seed: int) -> tuple[list[Pair], list[Pair]]:
 class _Claims:
     """A derivation's expressions as functions of u, its parameters at their defaults."""
 
-    def __init__(self, loss: GANLoss, derivation: "Derivation") -> None:
-        defaults = {x.symbol: x.default for x in loss.parameters}
-
+    def __init__(self, defaults: Mapping[Any, Any], derivation: "Derivation") -> None:
         def number(e: Any) -> sp.Expr:
             return sp.sympify(e).subs(defaults)
 
@@ -294,14 +253,13 @@ class _Claims:
 
 
 class _Comparison:
-    """Claims against the search; `found` collects (cases, largest error) of every claim."""
+    """Claims about a loss of single samples against the search, one output at a time."""
 
-    def __init__(self, loss: GANLoss, claims: _Claims, tolerance: float) -> None:
-        self.label = loss.label
+    def __init__(self, loss: GANLoss, claims: _Claims, findings: _Findings) -> None:
         self.claims = claims
-        self.tolerance = tolerance
-        self.objective = _Objective(loss)
-        self.found: dict[str, tuple[int, float]] = {}
+        self.record, self.compare, self.tolerance = findings.record, findings.compare, findings.tolerance
+        self.objective = Pointwise(loss)
+        self.gen, self.gen_real = to_mpmath(loss.gen, (c,)), to_mpmath(loss.gen_real, (c,))
         self.optima: dict[tuple[Any, Any], tuple[mpmath.mpf, mpmath.mpf]] = {}
 
     def optimum(self, a: Any, b: Any) -> tuple[mpmath.mpf, mpmath.mpf]:
@@ -309,22 +267,6 @@ class _Comparison:
         if (a, b) not in self.optima:
             self.optima[a, b] = self.objective.minimise(to_mpf(a), to_mpf(b))
         return self.optima[a, b]
-
-    def record(self, claim: str, error: mpmath.mpf, counterexample: Any, detail: str) -> None:
-        cases, worst = self.found.get(claim, (0, 0.0))
-        if not error <= self.tolerance:  # nan is a failure
-            raise VerificationError(
-                f"{self.label}: {claim} is wrong by {mpmath.nstr(error, 5)} at "
-                f"{_shown(counterexample)}: {detail}",
-                counterexample,
-            )
-        self.found[claim] = cases + 1, max(worst, float(error))
-
-    def compare(self, claim: str, derived: mpmath.mpf, searched: mpmath.mpf, counterexample: Any) -> None:
-        same = derived == searched  # infinities, too
-        error = mpmath.mpf(0) if same else abs(derived - searched) / (1 + abs(searched))
-        detail = f"derived {mpmath.nstr(derived, 15)}, searched {mpmath.nstr(searched, 15)}"
-        self.record(claim, mpmath.inf if mpmath.isnan(error) else error, counterexample, detail)
 
     # --- critic --------------------------------------------------------------------------------
 
@@ -336,7 +278,7 @@ class _Comparison:
             searched, lowest = self.optimum(a, b)
             p, q = to_mpf(a), to_mpf(b)
             if mpmath.isinf(derived):
-                attained = self.objective._at_infinity(p, q, mpmath.sign(derived))
+                attained = self.objective.at_infinity(p, q, mpmath.sign(derived))
             else:
                 attained = self.objective(p, q, derived)
             self.compare("objective at the optimal critic", attained, lowest, ratio)
@@ -374,7 +316,7 @@ class _Comparison:
     def _gen(self, a: Any, b: Any) -> mpmath.mpf:
         """gen(C*) with the searched critic."""
         x, _ = self.optimum(a, b)
-        return self._limit(self.objective.gen, x)
+        return self._limit(self.gen, x)
 
     @staticmethod
     def _limit(term: Callable[[mpmath.mpf], mpmath.mpf], x: mpmath.mpf) -> mpmath.mpf:
@@ -388,7 +330,7 @@ class _Comparison:
         """E_q gen(C*) + E_p gen_real(C*) with the searched critic."""
         terms = []
         for a, b in zip(*pair, strict=True):
-            real = self._limit(self.objective.gen_real, self.optimum(a, b)[0])
+            real = self._limit(self.gen_real, self.optimum(a, b)[0])
             terms.append(to_mpf(b) * self._gen(a, b) + to_mpf(a) * real)
         return mpmath.fsum(terms)
 
@@ -497,7 +439,7 @@ class _Comparison:
             if not mpmath.isfinite(x):
                 continue
             h = mpmath.mpf(10) ** (-_DIGITS // 3) * (1 + abs(x))
-            below, at, above = (self.objective.gen(x + k * h) for k in (-1, 0, 1))
+            below, at, above = (self.gen(x + k * h) for k in (-1, 0, 1))
             if abs(above - 2 * at + below) > mpmath.sqrt(h) * h:
                 continue  # at a kink gen has no one slope
             derived = self.claims.slope(to_mpf(ratio))
@@ -516,6 +458,149 @@ class _Comparison:
                 ratio,
                 f"the slope there is {mpmath.nstr(slope, 8)}, the limit said to be {mpmath.nstr(end, 8)}",
             )
+
+
+# --- losses that compare samples, and critics of bounded slope ----------------------------------------
+
+
+class _JointClaims:
+    """A derivation's claims of a critic that is optimal at all points together, and of its least value."""
+
+    def __init__(self, defaults: Mapping[Any, Any], derivation: "Derivation") -> None:
+        defaults = {**defaults, n_real: 1, n_fake: 1}  # as the search's `Evaluator` takes them
+
+        def number(about: str) -> Any:
+            value = _claimed(derivation, about)
+            return value.subs(defaults) if isinstance(value, sp.Basic) else value
+
+        def divergence(about: str) -> FDivergence | None:
+            found = _claimed(derivation, about)
+            return found and FDivergence(found.f.subs(defaults), offset=found.offset.subs(defaults))
+
+        self.optimal_critic, self.least, self.constant = map(number, ("optimal_critic", "least", "constant"))
+        self.critic_slope = number("critic_slope")
+        self.critic_divergence, self.pair_divergence = map(
+            divergence, ("critic_divergence", "pair_divergence")
+        )
+        self.separable = bool(_claimed(derivation, "separable"))
+        self.is_divergence = _claimed(derivation, "is_divergence")
+
+    def outputs(self, pair: Pair) -> np.ndarray | None:
+        """The claimed critic (K,) as mpmath numbers."""
+        if self.optimal_critic is None:
+            return None
+        critic = evaluator(self.optimal_critic.subs(_distances(pair)))
+        return np.array([critic(to_mpf(a / b)) for a, b in zip(*pair, strict=True)], dtype=object)
+
+    def least_value(self, pair: Pair, points: np.ndarray | None) -> Any:
+        """min L_D as it is claimed, or None."""
+        attained = self.pair_divergence if self.separable else None
+        if self.least is not None:
+            return to_mpf(self.least.subs(_distances(pair, points)))
+        if self.critic_divergence is not None:
+            return _below(self.critic_divergence, pair)
+        return None if attained is None else _below(attained, tuple(pairs(*pair)))
+
+    def bound(self, pair: Pair) -> Any:
+        """A number below min L_D, or None."""
+        return None if self.pair_divergence is None else _below(self.pair_divergence, tuple(pairs(*pair)))
+
+
+def _claimed(derivation: "Derivation", about: str) -> Any:
+    """The value of a claim, None where there is none."""
+    claim = derivation.claims.get(about)
+    return None if claim is None else claim.value
+
+
+def _below(divergence: FDivergence, pair: Any) -> mpmath.mpf:
+    return to_mpf(divergence.offset) - divergence.evaluate(*pair, dps=_DIGITS)
+
+
+def _distances(pair: Pair, points: np.ndarray | None = None) -> dict[sp.Symbol, sp.Expr]:
+    """The distances of p and q that claims are written in, as numbers."""
+    squares = sum((a - b) ** 2 / (a + b) for a, b in zip(*pair, strict=True))
+    known = {delta: squares}
+    if points is not None:
+        cost = np.linalg.norm(points[:, None] - points[None], axis=2)
+        p, q = ([float(x) for x in v] for v in pair)
+        known[W1] = sp.Float(Wasserstein(1)(p, q, cost=cost), 17)
+    return known
+
+
+def _verify_jointly(
+    loss: GANLoss, claims: _JointClaims, findings: _Findings, distributions: list[Pair], seed: int
+) -> None:
+    """All outputs at once: on the line and in the plane where the constraint compares points."""
+    rng = np.random.default_rng(seed)
+    everywhere = isinstance(loss.constraint, Free | Interval)
+    for pair in distributions:
+        for dimension in (None,) if everywhere else (1, 2):
+            points = None if dimension is None else rng.normal(size=(len(pair[0]), dimension))
+            _compare_least(loss, claims, findings, pair, points)
+
+
+def _compare_least(
+    loss: GANLoss, claims: _JointClaims, findings: _Findings, pair: Pair, points: np.ndarray | None
+) -> None:
+    found = search(loss, *pair, points, _DIGITS)
+    findings.searched.append(found)
+    objective = _exactly(loss.critic, pair)
+    outputs = claims.outputs(pair)
+    unique = not structure(loss.critic).kinked and isinstance(loss.constraint, Free)
+    if outputs is not None and unique:
+        free = abs(objective(outputs + 1) - objective(outputs)) < mpmath.mpf(10) ** (5 - _DIGITS)
+        claim = "optimal critic up to a constant" if free else "optimal critic"
+        _compare_outputs(claim, findings, outputs, found.outputs, pair, free)
+    elif outputs is not None:
+        findings.compare("L_D at the optimal critic", objective(outputs), found.value, pair)
+    if claims.critic_slope is not None and points is not None and points.shape[1] == 1:
+        along = _integrated(claims.critic_slope, points[:, 0], pair)
+        findings.compare("L_D at the critic of the claimed slope", objective(along), found.value, pair)
+    least, bound = claims.least_value(pair, points), claims.bound(pair)
+    if least is not None:
+        findings.compare(_LEAST, least, found.value, pair)
+    elif bound is not None:
+        detail = f"bound {mpmath.nstr(bound, 15)}, searched {mpmath.nstr(found.value, 15)}"
+        findings.record(
+            "least value of L_D above the pairs' bound", max(bound - found.value, 0), pair, detail
+        )
+    if claims.is_divergence and claims.constant is not None:
+        constant = to_mpf(claims.constant)
+        above = f"the least value {mpmath.nstr(found.value, 15)}, of a constant critic {claims.constant}"
+        wrong = found.value >= constant - findings.tolerance
+        findings.record("positive where p and q differ", mpmath.inf if wrong else 0, pair, above)
+        same = (pair[0], pair[0])
+        findings.compare("zero where p = q", constant, search(loss, *same, points, _DIGITS).value, same)
+
+
+def _exactly(objective: sp.Expr, pair: Pair) -> Callable[[np.ndarray], mpmath.mpf]:
+    p, q = (np.array([to_mpf(x) for x in v], dtype=object) for v in pair)
+    evaluate = Evaluator(plan(objective), exact=True)
+    return lambda outputs: mpmath.mpf(evaluate(outputs, p, q)[0])
+
+
+def _compare_outputs(
+    claim: str, findings: _Findings, derived: np.ndarray, searched: np.ndarray, pair: Pair, free: bool
+) -> None:
+    """Each output; where a constant is free, each less the mean under (p + q)/2."""
+    weights = np.array([to_mpf((a + b) / 2) for a, b in zip(*pair, strict=True)], dtype=object)
+    shift = (weights @ (derived - searched)) * int(free)
+    worst = max(range(len(derived)), key=lambda i: abs(derived[i] - shift - searched[i]))
+    findings.compare(claim, derived[worst] - shift, searched[worst], pair)
+
+
+def _integrated(slope: sp.Expr, x: np.ndarray, pair: Pair) -> np.ndarray:
+    """Outputs at points x (K,) on the line of a critic whose slope is given by the distribution functions
+    F_p and F_q."""
+    order = np.argsort(x)
+    F = [np.cumsum([to_mpf(v[i]) for i in order]) for v in pair]
+    levels = sp.symbols("F_p F_q", real=True)
+    named = {f: level for f in slope.atoms(AppliedUndef) for level in levels if str(f.func) == str(level)}
+    value = to_mpmath(slope.xreplace(named), levels)
+    rises = [value(F[0][k], F[1][k]) * (x[order[k + 1]] - x[order[k]]) for k in range(len(x) - 1)]
+    outputs = np.full(len(x), mpmath.mpf(0), dtype=object)
+    outputs[order[1:]] = np.cumsum(np.array(rises, dtype=object))
+    return outputs
 
 
 def _softmax_gradient(weights: Vector, values: Vector) -> Vector:

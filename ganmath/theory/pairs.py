@@ -10,16 +10,19 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from ganmath.theory.atlas import EVIDENCE, in_table
+from ganmath.theory.atlas import in_table, named
 from ganmath.theory.catalogue import losses
-from ganmath.theory.derive import GradientReading, gradient_reading
+from ganmath.theory.claims import Claim
+from ganmath.theory.derive import NoOptimalCritic, critic_claims, gradient_claims
 from ganmath.theory.divergence import FDivergence
-from ganmath.theory.expression import c, to_latex
+from ganmath.theory.expectation import c_x, objective_latex
 from ganmath.theory.loss import GANLoss
-from ganmath.theory.optimum import ImplicitCritic, NoOptimalCritic, optimum, tidy
+from ganmath.theory.optimum import ImplicitCritic
+from ganmath.theory.structure import influence, pulled, structure
 
 VERDICTS = {
     "divergence": "decreases a divergence",
+    "changing": "decreases an f-divergence whose f changes with p and q",
     "opposed": "increases a divergence",
     "none": "no divergence",
     "constant": "no gradient",
@@ -33,31 +36,33 @@ class Pair:
     """One critic with one generator, named by the losses they come from.
 
     second_derivative: f_G'' (None where it is not defined). verdict: a key of `VERDICTS`; "none" where
-    f_G'' changes sign. divergence: the one that the step decreases or increases. why: the reason where
-    it decreases none. evidence: as in the atlas.
+    f_G'' changes sign, "changing" where it is nonnegative and contains means over p and q. divergence: the
+    one that the step decreases or increases, for Lipschitz critics a multiple of the Wasserstein distance.
+    why: the reason where it decreases none. evidence: as in the atlas.
     """
 
     critic: str
     generator: str
     second_derivative: sp.Expr | None
     verdict: str
-    divergence: FDivergence | None = None
+    divergence: FDivergence | sp.Expr | None = None
     why: str = ""
     evidence: str = ""
 
     @property
     def markdown(self) -> str:
         """The verdict, with the divergence's formula where it has a name."""
-        if self.divergence is None or self.divergence.name is None:
+        if self.divergence is None or getattr(self.divergence, "name", "") is None:
             return VERDICTS[self.verdict]
-        return f"{VERDICTS[self.verdict].split()[0]} ${self.divergence.scaled_latex}$"
+        shown = named(self.divergence).split(" (")[0]
+        return f"{VERDICTS[self.verdict].split()[0]} {shown}"
 
     @property
     def formula(self) -> str:
         """f_G'' in Markdown, or ""."""
         if self.second_derivative is None or self.second_derivative.has(ImplicitCritic):
             return ""
-        return f"$f_G''(u) = {to_latex(self.second_derivative)}$"
+        return f"$f_G''(u) = {objective_latex(self.second_derivative)}$"
 
 
 @dataclass(frozen=True)
@@ -104,24 +109,28 @@ def pair_matrix(entries: Iterable[GANLoss] | None = None) -> PairMatrix:
 def lines(fixed: list[GANLoss]) -> tuple[list[list[GANLoss]], list[list[GANLoss]]]:
     """Losses whose critics have the same optimal output, and losses whose generators have the same slope.
 
-    The gradient reading sees nothing else of a loss: f_G'' = -gen'(C*(u)) C*'(u) / u.
+    The gradient reading sees nothing else of a loss: the slope is that of the influence, the derivative of
+    L_G in q, in the critic's output.
     """
     critics: dict[object, list[GANLoss]] = {}
     generators: dict[object, list[GANLoss]] = {}
     for loss in fixed:
         critics.setdefault(_optimal_output(loss), []).append(loss)
-        slopes = tuple(sp.expand(part.diff(c)) for part in (loss.gen, loss.gen_real))
-        generators.setdefault(slopes, []).append(loss)
+        slope = sp.expand(pulled(influence(loss.generator).diff(c_x).doit()))
+        generators.setdefault(slope, []).append(loss)
     return list(critics.values()), list(generators.values())
 
 
 def _optimal_output(loss: GANLoss) -> object:
-    """C*(u), or the objective itself where there is no closed form."""
+    """C*(u), and whether a constant may be added; the objective itself where there is no closed form."""
+    itself = loss.critic, loss.constraint
     try:
-        found = optimum(loss)
+        best = critic_claims(loss)["optimal_critic"].value
     except Exception:  # `pair` says in its cell what failed
-        return loss.real, loss.fake, loss.domain
-    return tidy(found.critic) if not found.implicit else (loss.real, loss.fake, loss.domain)
+        return itself
+    if best is None or best.has(ImplicitCritic):
+        return itself
+    return best, structure(loss.critic).invariant
 
 
 def pair(critic: GANLoss, generator: GANLoss) -> Pair:
@@ -129,30 +138,31 @@ def pair(critic: GANLoss, generator: GANLoss) -> Pair:
     both = GANLoss.pair(critic, generator)
     names = critic.name, generator.name
     try:
-        reading = gradient_reading(both)
+        found = gradient_claims(both)
+        reading, second = found["generator_divergence"], found["generator_second_derivative"]
         # a step that follows a divergence once its sign is turned increases that divergence
         turned = None
-        if reading.divergence is None and reading.second_derivative not in (None, 0):
-            turned = gradient_reading(both.replace(gen=-both.gen, gen_real=-both.gen_real))
+        if reading.value is None and second.value not in (None, 0) and not found["generator_sign"].value:
+            turned = gradient_claims(both.replace(generator=-both.generator))["generator_divergence"]
     except NoOptimalCritic as error:
         return Pair(*names, None, "unknown", why=f"no optimal critic: {error}")
     except Exception as error:  # one pair that sympy fails on must not cost the others their cells
         return Pair(*names, None, "unknown", why=f"not derived: {type(error).__name__}: {error}")
-    opposed = turned is not None and turned.divergence is not None
+    opposed = turned is not None and turned.value is not None
     decides = turned if turned is not None and opposed else reading
-    return Pair(
-        *names,
-        reading.second_derivative,
-        "opposed" if opposed else _verdict(reading),
-        decides.divergence,
-        reading.why_not or "",
-        EVIDENCE.get(decides.check, "argued"),
-    )
+    verdict = "opposed" if opposed else _verdict(reading, second.value, found["generator_sign"].value)
+    if verdict == "unknown":
+        return Pair(*names, None, verdict, why=reading.why_not)
+    return Pair(*names, second.value, verdict, decides.value, reading.why_not, decides.evidence.kind)
 
 
-def _verdict(reading: GradientReading) -> str:
-    if reading.second_derivative is None:
+def _verdict(reading: Claim, second: sp.Expr | None, sign: int | None) -> str:
+    if reading.value is not None:
+        return "divergence"
+    if not reading.evidence:
+        return "unknown"
+    if second is None:
         return "undefined"
-    if reading.second_derivative == 0:
+    if second == 0:
         return "constant"
-    return "divergence" if reading.divergence is not None else "none"
+    return {1: "changing", -1: "opposed"}.get(sign, "none")

@@ -192,6 +192,33 @@ class Evaluator:
                 adjoint[name] = adjoint[name] + factor * np.where(w > 0, w * slope(*arguments), 0 * w).sum()
         return self.value(*in_order), gradient
 
+    def samples(self, outputs: Any, p: Any, q: Any) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """(weights, values, slopes) of each mean's term at its n points or n pairs of points.
+
+        In float64: (n,), (n,) and (n, K), the last with respect to all outputs (K,), also through the means
+        that stand in the term. ValueError for a plan with the logarithm of a mean of exponentials.
+        """
+        weights, moves = {"p": p, "q": q}, np.eye(len(outputs))
+        means: dict[sp.Symbol, tuple[float, np.ndarray]] = {}
+        found = []
+        for mean, used, term, by_output, by_name in self.steps:
+            if mean.log:
+                raise ValueError(
+                    f"{mean.name} is no mean: the samples of {mean.term} have no terms of their own"
+                )
+            at, w = _points(mean.over, outputs, weights)
+            arguments = (*at, *(means[name][0] for name in used))
+            values, slopes = term(*arguments), np.zeros((*w.shape, len(outputs)))
+            for axis, slope in enumerate(by_output):
+                own = moves if w.ndim == 1 else np.expand_dims(moves, 1 - axis)
+                slopes = slopes + slope(*arguments)[..., None] * own
+            for name, slope in zip(used, by_name, strict=True):
+                slopes = slopes + slope(*arguments)[..., None] * means[name][1]
+            w, values, slopes = w.ravel(), values.ravel(), slopes.reshape(w.size, -1)
+            means[mean.name] = float(w @ values), w @ slopes
+            found.append((w, values, slopes))
+        return found
+
     def _exp(self, x: Any) -> Any:
         return np.frompyfunc(mpmath.exp, 1, 1)(x) if self.exact else np.exp(x)
 

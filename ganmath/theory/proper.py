@@ -15,11 +15,13 @@ from dataclasses import dataclass
 import mpmath
 import sympy as sp
 
-from ganmath.theory.derive import CHECKED, PROVED
+from ganmath.theory.claims import CHECKED, PROVED, Evidence
+from ganmath.theory.constraints import Free, Interval
 from ganmath.theory.divergence import FDivergence, recognise
 from ganmath.theory.expression import u
 from ganmath.theory.loss import GANLoss
 from ganmath.theory.optimum import Branch, ImplicitCritic, Optimum, optimum, tidy
+from ganmath.theory.structure import structure
 
 #: p/(p + q), the probability of "real" where real and fake samples are drawn with equal chances.
 eta = sp.Symbol("eta", positive=True)
@@ -44,7 +46,7 @@ class ProperTest:
     at: sp.Expr
     slopes: tuple[sp.Expr, sp.Expr]
     why_not: str
-    check: str
+    check: Evidence
 
     def __bool__(self) -> bool:
         return self.is_proper
@@ -54,9 +56,18 @@ def bayes_risk(loss: GANLoss) -> sp.Expr:
     """L(eta), the least expected loss at a point that is real with probability ``eta``.
 
     Returns: a concave sympy expression in ``ganmath.theory.proper.eta``, on (0, 1); a Piecewise for
-    losses with kinks. Raises NoOptimalCritic.
+    losses with kinks. Raises NoOptimalCritic; ValueError where L_D is no sum over single samples.
     """
-    return _risk(optimum(loss))
+    return _risk(optimum(_checked(loss)))
+
+
+def _checked(loss: GANLoss) -> GANLoss:
+    if structure(loss.critic).pointwise is None or not isinstance(loss.constraint, (Free, Interval)):
+        raise ValueError(
+            f"{loss.label} classifies no single samples: it compares samples or bounds its critic's slope; "
+            "take a loss with real= and fake="
+        )
+    return loss.replace(generator=sp.S.Zero)
 
 
 def _risk(best: Optimum) -> sp.Expr:
@@ -111,11 +122,11 @@ def is_proper(loss: GANLoss) -> ProperTest:
     real(y) = fake(y) and real'(y) = -fake'(y) at some y, their conditions on f = -real and g = -fake.
     The value is a divergence under less: L must not be affine around 1/2.
 
-    Parameters: loss, its parameters at their defaults where not set. Raises NoOptimalCritic.
+    Parameters: loss, its parameters at their defaults where not set. Raises NoOptimalCritic; ValueError
+    where L_D is no sum over single samples.
     Source: Dong and Yang 2019 (arXiv 1901.08753), theorem 5; the weaker condition is our own reading.
     """
-    fixed = loss.at_defaults()
-    best = optimum(fixed)
+    best = optimum(_checked(loss).at_defaults())
     left = next(b for b in best.branches if b.high >= 1)
     right = next(b for b in best.branches if b.high > 1)
     slopes = tuple(_at_one(b.real - b.fake, best.implicit) for b in (left, right))

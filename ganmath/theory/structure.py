@@ -172,27 +172,34 @@ def _in_density(e: E) -> sp.Expr:
 
 def _degree(expr: sp.Expr) -> int | None:
     """Degree in the critic, from its value at k C; None where that is no polynomial in k."""
-    scaled = _pulled(at_critic(expr, _scale * c))
+    scaled = pulled(at_critic(expr, _scale * c))
     if not scaled.is_polynomial(_scale):
         return None
     return int(sp.degree(scaled, _scale)) if scaled.has(_scale) else 0
 
 
-def _pulled(expr: sp.Expr) -> sp.Expr:
+def pulled(expr: sp.Expr) -> sp.Expr:
     """Sums and factors k taken out of expectations, the innermost first."""
     if not expr.has(E):
         return expr
     if not isinstance(expr, E):
-        return sp.expand(expr.func(*(_pulled(arg) for arg in expr.args)))
+        return sp.expand(expr.func(*(pulled(arg) for arg in expr.args)))
     total = sp.S.Zero
-    for term in sp.Add.make_args(sp.expand(_pulled(expr.integrand))):
+    for term in sp.Add.make_args(sp.expand(pulled(expr.integrand))):
         factor, rest = term.as_independent(*expr.binds, as_Add=False)
         total += factor * E(expr.measure, rest)
     return total
 
 
 def _is_invariant(expr: sp.Expr) -> bool:
-    return not _pulled(at_critic(expr, c + _shift)).has(_shift)
+    moved = pulled(at_critic(expr, c + _shift))
+    if not moved.has(_shift):
+        return True
+    means = outermost(moved)
+    if not means or any(e.has(_shift) for e in means):
+        return False
+    names = {e: sp.Dummy(real=True) for e in means}  # exp(s) leaves a logarithm's means as a factor
+    return bool(sp.simplify(moved.xreplace(names).diff(_shift)) == 0)
 
 
 def _difference(expr: sp.Expr) -> sp.Expr | None:
