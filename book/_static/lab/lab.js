@@ -77,20 +77,17 @@
   function pythonCode(settings, steps) {
     const { d, g, toy, lrD, lrG, nCritic, batch, width, seed, k } = settings;
     const dimension = lab.catalogue.toys[toy].dimension;
-    const { domain } = lab.catalogue.critics[d];
-    const critic = `MLP(${dimension}, ${width}, ${width}, 1)`;
     const set = Object.entries(k).map(([keyword, value]) => `${keyword}=${value}`).join(", ");
     return [
       "import ganmath as gm",
       "from ganmath.networks import MLP",
-      ...(domain ? pythonActivation(domain(k)) : []),
       "",
       `loss = gm.GANLoss.pair(critic="${d}", generator="${g}")${set ? `(${set})` : ""}`,
       "run = gm.fit(",
       "    loss,",
       `    ${lab.catalogue.toys[toy].code},`,
       `    MLP(${dimension}, ${width}, ${width}, ${dimension}),`,
-      `    ${domain ? `torch.nn.Sequential(${critic}, Output())` : critic},`,
+      `    MLP(${dimension}, ${width}, ${width}, 1),`,
       `    steps=${steps},`,
       `    batch_size=${batch},`,
       `    n_critic=${nCritic},`,
@@ -98,15 +95,6 @@
       `    seed=${seed},`,
       ")",
     ].join("\n");
-  }
-
-  /** A module that holds the critic to an interval, as `activation` in train.js does. */
-  function pythonActivation([low, high]) {
-    const bounded = Number.isFinite(low) && Number.isFinite(high);
-    const softplus = "torch.nn.functional.softplus";
-    const onesided = Number.isFinite(low) ? `${low} + ${softplus}(c)` : `${high} - ${softplus}(-c)`;
-    const value = bounded ? `${(low + high) / 2} + ${(high - low) / 2} * torch.tanh(c)` : onesided;
-    return ["import torch", "", "", "class Output(torch.nn.Module):", "    def forward(self, c):", `        return ${value}`, ""];
   }
 
   /* --- elements ---------------------------------------------------------------------------------- */
