@@ -84,7 +84,7 @@ def held(loss: Any, outputs: torch.Tensor) -> torch.Tensor:
         return low + nn.functional.softplus(outputs)
     if math.isinf(low):
         return high - nn.functional.softplus(-outputs)
-    return low + (high - low) * torch.sigmoid(2 * outputs)
+    return low + (high - low) * torch.sigmoid(outputs)
 
 
 def gradient(value: torch.Tensor, net: nn.Module) -> np.ndarray:

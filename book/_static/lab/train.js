@@ -45,13 +45,14 @@
   }
 
   /** The map from the network's output onto the interval in which a loss lets C run, and its slope:
-      none for the whole line, else mid + half tanh, or a softplus away from the one finite end. */
+      none for the whole line, else a sigmoid between the ends, or a softplus away from the one finite
+      end, as ganmath.networks.Bounded has them. */
   function activation(domain, k) {
     if (!domain) return null;
     const [low, high] = domain(k);
     if (Number.isFinite(low) && Number.isFinite(high)) {
-      const [middle, half] = [(low + high) / 2, (high - low) / 2];
-      return { value: (o) => middle + half * Math.tanh(o), slope: (o) => half * (1 - Math.tanh(o) ** 2) };
+      const sigma = (o) => Math.exp(Math.min(o, 0)) / (1 + Math.exp(-Math.abs(o)));
+      return { value: (o) => low + (high - low) * sigma(o), slope: (o) => (high - low) * sigma(o) * sigma(-o) };
     }
     const sign = Number.isFinite(low) ? 1 : -1; // (low, oo) or (-oo, high)
     const end = sign > 0 ? low : high;
