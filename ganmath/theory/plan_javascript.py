@@ -1,7 +1,7 @@
 """A plan as JavaScript: an objective on batches of outputs, with its gradient in every output.
 
 The reverse pass is written out, mean by mean; log-sum-exp stays one, so that no logit overflows. Pairs are
-matched: the i-th real output with the i-th fake one, a batch with itself moved on by one.
+matched: the i-th real output with the i-th fake one, each sample of a batch with the one before it.
 """
 
 from collections.abc import Mapping
@@ -70,7 +70,7 @@ def _each(mean: Mean, *steps: str) -> list[str]:
     body = " ".join(steps)
     if len(mean.over) == 2:
         (x, dx), (y, dy) = (_BATCHES[a] for a in mean.over)
-        j = "i" if mean.over == "pq" else f"(i + 1) % {x}.length"
+        j = "i" if mean.over == "pq" else f"(i + {x}.length - 1) % {x}.length"
         head = f"const j = {j}, x = {x}[i], y = {y}[j], dHere = {dx}, dThere = {dy};"
         return [f"for (let i = 0; i < {x}.length; i++) {{ {head} {body} }}"]
     batches = [_BATCHES[a] for a in ("pq" if mean.over == "batch" else mean.over)]
