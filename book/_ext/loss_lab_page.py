@@ -151,8 +151,8 @@ def critic_entry(one: Any) -> dict[str, Any]:
 
 #: Said of a critic's objective that is no sum over single samples.
 AMONG_SAMPLES = (
-    "The objective compares samples with one another. The page finds optimal critics and divergences point by "
-    "point, so only the learned critic is drawn"
+    "The objective compares samples with one another. The page finds optimal critics and divergences point "
+    "by point, so only the learned critic is drawn"
 )
 
 

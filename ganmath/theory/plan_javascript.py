@@ -9,7 +9,6 @@ from collections.abc import Mapping
 import sympy as sp
 
 from ganmath.theory.expectation import c_x, c_y, n_fake, n_real
-from ganmath.theory.expression import c
 from ganmath.theory.javascript import to_javascript
 from ganmath.theory.plan import OUTPUTS, Mean, Plan
 
