@@ -15,7 +15,15 @@ from ganmath.theory.expression import relu, sigmoid, softplus
 from ganmath.theory.plan import Evaluator, plan
 from ganmath.theory.relativistic import pairs
 from ganmath.theory.scan import optimal_critic
-from ganmath.theory.search import CERTIFIED, SEARCHED, Found, _tangents, numerical_optimum, search
+from ganmath.theory.search import (
+    CERTIFIED,
+    SEARCHED,
+    Found,
+    _tangents,
+    critic_value,
+    numerical_optimum,
+    search,
+)
 from ganmath.theory.structure import structure
 from ganmath.theory.transport import Wasserstein
 from tests.objectives import KINDS
@@ -302,6 +310,22 @@ def test_what_a_constant_does_not_change_is_centred():
     assert value == search(gm.losses["relativistic-average"], ps, qs).value
     outputs, _ = numerical_optimum(gm.losses["minimax"], ps, qs)
     assert outputs == pytest.approx(np.log(ps / qs), abs=1e-7)
+
+
+def test_the_value_of_any_critic():
+    ps, qs = random_pair(9)
+    outputs = np.array([0.5, -1.0, 2.0, 0.0, 0.25])
+    squares = gm.losses["lsgan"](a=-1, b=1)
+    assert critic_value(squares, outputs, ps, qs) == pytest.approx(
+        ps @ (outputs - 1) ** 2 / 2 + qs @ (outputs + 1) ** 2 / 2, abs=1e-14
+    )
+    centred = gm.relativistic(squares, "centred")
+    relative = outputs - (ps + qs) @ outputs / 2
+    assert 2 * critic_value(centred, outputs, ps, qs) == pytest.approx(
+        critic_value(squares, relative, ps, qs), abs=1e-14
+    )
+    with pytest.raises(ValueError, match="same length"):
+        critic_value(squares, outputs, ps, qs[:-1] / qs[:-1].sum())
 
 
 def test_bad_input_gets_one_clear_error():

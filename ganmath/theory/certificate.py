@@ -7,6 +7,7 @@ objective few rounds are enough where a loss has kinks.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from ganmath.theory.plan import Evaluator, Plan
 
 # in steps: a program whose solution lies on the edge of this box has bounded nothing
 _BOX = 1e7
-_PRECISE = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+_PRECISE: Any = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,15 +106,15 @@ def lower_bound(
     size, count = len(centre), len(terms.weights)
     base, slope = terms.at(centre)
     gradient = terms.weights @ slope
+    if not np.isfinite([*base, *gradient]).all():
+        return -np.inf, centre
     # each term's rise over its tangent at the centre, which is not negative
-    rises, turns = [], []
-    for critic in critics[1:]:
+    rises, turns = np.full((len(critics) - 1, count), -1.0), np.zeros((len(critics) - 1, count, size))
+    for rise, turn, critic in zip(rises, turns, critics[1:], strict=True):
         values, slopes = terms.at(critic)
         usable = np.isfinite(values) & np.isfinite(slopes).all(axis=1)
-        rise = values + slopes @ (centre - critic) - base
-        rises.append(np.where(usable, rise, -1.0))
-        turns.append(np.where(usable[:, None], step * (slopes - slope), 0.0))
-    rises, turns = np.array(rises).reshape(-1, count), np.array(turns).reshape(-1, count, size)
+        rise[usable] = (values + slopes @ (centre - critic) - base)[usable]
+        turn[usable] = step * (slopes - slope)[usable]
     unit = np.abs(turns).max(initial=0.0) or 1.0
     above = np.zeros((*rises.shape, count))
     above[:, range(count), range(count)] = -1.0
@@ -126,7 +127,7 @@ def lower_bound(
     high = np.minimum((feasible.high - centre) / step, _BOX)
     if fixed is not None:
         low[fixed] = high[fixed] = 0.0
-    solved = linprog(
+    solved: Any = linprog(
         np.concatenate([step * gradient / unit, terms.weights]),
         np.concatenate(rows),
         np.concatenate(ends),
@@ -134,7 +135,7 @@ def lower_bound(
         method="highs",
         options=_PRECISE,
     )
-    if solved.x is None:
+    if solved.status != 0:
         return -np.inf, centre
     moved = solved.x[:size]
     bounded = (np.abs(moved) < _BOX).all()

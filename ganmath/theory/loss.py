@@ -7,6 +7,7 @@ expressions, the constraint on the critic and its penalties.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
@@ -280,7 +281,7 @@ class GANLoss:
     @property
     def needs_real(self) -> bool:
         """Whether the generator's loss has a term on the critic's real outputs."""
-        return self.compiled().needs_real
+        return _needs_real(self)
 
     def critic_loss_per_sample(self, c_real: Any, c_fake: Any) -> tuple[Any, Any]:
         """Unreduced critic losses, (real(c_real), fake(c_fake)), shaped as the outputs.
@@ -417,6 +418,11 @@ def _terms_javascript(loss: GANLoss, names: Mapping[sp.Symbol, sp.Symbol]) -> li
         f"{name}: (M, k) => {to_javascript(e.subs(names))}"
         for name, e in (("outer", loss.outer), ("dOuter", loss.outer.diff(mean)))
     ]
+
+
+@lru_cache(maxsize=512)
+def _needs_real(loss: GANLoss) -> bool:
+    return plan(loss.at_defaults().generator).over("p")
 
 
 def checked_outputs(name: str, outputs: Any) -> Any:

@@ -143,7 +143,7 @@ def pair(critic: GANLoss, generator: GANLoss) -> Pair:
         # a step that follows a divergence once its sign is turned increases that divergence
         turned = None
         if reading.value is None and second.value not in (None, 0) and not found["generator_sign"].value:
-            turned = gradient_claims(both.replace(generator=-both.generator))["generator_divergence"]
+            turned = gradient_claims(_turned(both))["generator_divergence"]
     except NoOptimalCritic as error:
         return Pair(*names, None, "unknown", why=f"no optimal critic: {error}")
     except Exception as error:  # one pair that sympy fails on must not cost the others their cells
@@ -156,6 +156,13 @@ def pair(critic: GANLoss, generator: GANLoss) -> Pair:
     return Pair(*names, second.value, verdict, decides.value, reading.why_not, decides.evidence.kind)
 
 
+def _turned(loss: GANLoss) -> GANLoss:
+    """The generator's loss with its step turned round; a function of a mean stays increasing."""
+    if loss.is_pointwise:
+        return loss.replace(gen=-loss.gen, gen_real=-loss.gen_real)
+    return loss.replace(generator=-loss.generator)
+
+
 def _verdict(reading: Claim, second: sp.Expr | None, sign: int | None) -> str:
     if reading.value is not None:
         return "divergence"
@@ -165,4 +172,4 @@ def _verdict(reading: Claim, second: sp.Expr | None, sign: int | None) -> str:
         return "undefined"
     if second == 0:
         return "constant"
-    return {1: "changing", -1: "opposed"}.get(sign, "none")
+    return "none" if sign is None else "changing" if sign > 0 else "opposed"

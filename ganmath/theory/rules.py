@@ -732,7 +732,7 @@ def _weighted(term: sp.Expr) -> sp.Expr | None:
     if len(means) != 1 or isinstance(means[0].measure, Pairs) or means[0].integrand.has(E, u):
         return None
     weight = term / means[0]
-    if weight.has(E):
+    if weight.has(E, u):  # u is another point's than the mean's
         return None
     return (
         sum(weight * w * (_v if a == p else 1) for a, w in components(means[0].measure)) * means[0].integrand

@@ -31,7 +31,7 @@ _STARTS, _ROUNDS = 4, 100
 _REACHES = (0.25, 0.01)
 
 # outputs -> (value, gradient)
-Objective = Callable[[np.ndarray], tuple[Any, np.ndarray]]
+Objective = Callable[[np.ndarray], Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,8 @@ def search(loss: GANLoss, p: Any, q: Any, points: Any = None, dps: int | None = 
         return _pointwise(loss, exact, weights, convex, dps)
     if free and not all((w > 0).all() for w in weights):
         raise ValueError(
-            f"{loss.label}: give every point a positive probability under p and q: the optimum may be infinite"
+            f"{loss.label}: give every point a positive probability under p and q: "
+            "the optimum may be infinite"
         )
     feasible = _feasible(loss, points, *weights)
     if convex and feasible.Q is None and (kind.kinked or kind.linear):
@@ -93,6 +94,15 @@ def numerical_optimum(loss: GANLoss, p: Any, q: Any, points: Any = None) -> tupl
     if structure(loss.at_defaults().critic).invariant and np.isfinite(outputs).all():
         outputs = outputs - (p + q) @ outputs / 2
     return outputs, float(found.value)
+
+
+def critic_value(loss: GANLoss, outputs: Any, p: Any, q: Any) -> float:
+    """L_D of a critic on K points without its penalties, open parameters at their defaults.
+
+    Parameters: outputs (K,), the critic's; p, q, probability vectors (K,), ValueError otherwise.
+    """
+    weights = _checked(p, q)
+    return float(Evaluator(plan(loss.at_defaults().critic))(np.asarray(outputs, dtype=float), *weights)[0])
 
 
 def _checked(p: Any, q: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -116,7 +126,7 @@ def _feasible(loss: GANLoss, points: Any, p: np.ndarray, q: np.ndarray) -> Feasi
 def _found(outputs: np.ndarray, value: Any, bound: float | None) -> Found:
     if bound is not None and not np.isfinite(bound):
         bound = None
-    meet = bound is not None and float(value) - bound <= GAP * (1 + abs(float(value)))
+    meet = bound is not None and abs(float(value) - bound) <= GAP * (1 + abs(float(value)))
     return Found(outputs, value, bound, CERTIFIED if meet else SEARCHED)
 
 
@@ -125,12 +135,14 @@ def _found(outputs: np.ndarray, value: Any, bound: float | None) -> Found:
 
 def _pointwise(loss: GANLoss, exact: Any, weights: Any, convex: bool, dps: int | None) -> Found:
     """Scan and golden section; the bound from the tangents on both sides of the outputs found."""
-    outputs, value = optimal_critic(loss, *exact, dps)
+    p, q = exact
+    outputs, value = optimal_critic(loss, p, q, dps)
     at = np.array([float(x) for x in outputs])
     terms = by_sample(plan(loss.critic), *weights) if convex and np.isfinite(at).all() else None
     if terms is None:
         return _found(outputs, value, None)
-    feasible = Feasible(*(float(end) for end in loss.domain))
+    low, high = loss.domain
+    feasible = Feasible(float(low), float(high))
     return _found(outputs, value, _bound_around(terms, at, feasible, None, lambda reach: reach))
 
 
@@ -152,9 +164,8 @@ def _tangents(loss: GANLoss, weights: Any, feasible: Feasible) -> Found:
             best, bound = min(best, (value, outputs), key=lambda x: x[0]), max(bound, below)
             if best[0] - bound <= 1e-12 * (1 + abs(best[0])):
                 return _found(best[1], best[0], bound)
-        reach = (
-            np.inf if np.isfinite(below) else 10.0 * 2**turn
-        )  # nothing bounds yet: farther and farther out
+        # where nothing bounds yet, farther and farther out
+        reach = np.inf if np.isfinite(below) else 10.0 * 2**turn
         critics.append(np.clip(outputs, -reach, reach))
     if not np.isfinite(best[0]):
         raise ValueError(
@@ -182,7 +193,7 @@ def _is_invariant(objective: Objective, size: int) -> bool:
 
 
 def _objective(evaluate: Evaluator, p: Any, q: Any) -> Objective:
-    def at(outputs: np.ndarray) -> tuple[Any, np.ndarray]:
+    def at(outputs: np.ndarray) -> Any:
         with np.errstate(all="ignore"):
             return evaluate(outputs, p, q)
 
@@ -207,41 +218,39 @@ def _smooth(loss: GANLoss, exact: Any, weights: Any, convex: bool, dps: int | No
     if convex:
         bound = _bound_around(whole(evaluate, *weights), outputs, Feasible(), 0 if constant else None)
     if dps is not None:
-        inverse = np.linalg.pinv(_hessian(objective, outputs, constant), rcond=1e-12, hermitian=True)
         with mpmath.workdps(dps + 10):
             p, q = (np.array(normalised(v), dtype=object) for v in exact)
-            outputs, value = _in_mpmath(
-                _objective(Evaluator(plan(loss.critic), exact=True), p, q), outputs, inverse
-            )
+            exactly = _objective(Evaluator(plan(loss.critic), exact=True), p, q)
+            outputs, value = _in_mpmath(exactly, outputs, constant)
         if value is None:
             raise ValueError(f"{loss.label}: Newton's method did not reach {dps} digits")
     return _found(outputs, value, bound)
 
 
 def _starts(scale: np.ndarray) -> np.ndarray:
-    return (
-        np.random.default_rng(0).normal(size=(_STARTS, len(scale))) * np.array([[0], [1], [1], [1]]) * scale
-    )
+    starts = np.random.default_rng(0).normal(size=(_STARTS, len(scale))) * scale
+    starts[0] = 0.0
+    return starts
 
 
 def _lbfgs(objective: Objective, start: np.ndarray) -> np.ndarray:
     from scipy.optimize import minimize
 
-    options = {"maxiter": 300, "gtol": 1e-8, "ftol": 1e-13}  # Newton does the rest, faster
+    options: Any = {"maxiter": 300, "gtol": 1e-8, "ftol": 1e-13}  # Newton does the rest, faster
     return np.asarray(minimize(objective, start, jac=True, method="L-BFGS-B", options=options).x)
 
 
-def _hessian(objective: Objective, x: np.ndarray, constant: bool) -> np.ndarray:
-    """By central differences of the gradient; the free constant gets the mean curvature."""
-    step = 1e-5 * (1 + np.abs(x))
+def _hessian(objective: Objective, x: np.ndarray, constant: bool, step: Any = 1e-5) -> np.ndarray:
+    """By central differences of the gradient, in float64; the free constant gets the mean curvature."""
+    steps = [step * (1 + abs(v)) for v in x]
     with np.errstate(all="ignore"):
         columns = [
             (objective(x + h * e)[1] - objective(x - h * e)[1]) / (2 * h)
-            for h, e in zip(step, np.eye(len(x)), strict=True)
+            for h, e in zip(steps, np.eye(len(x)), strict=True)
         ]
-    hessian = np.array(columns)
+    hessian = np.array(columns, dtype=float)
     hessian = (hessian + hessian.T) / 2
-    return hessian + constant * np.abs(np.trace(hessian)) / len(x) ** 2
+    return np.asarray(hessian + constant * np.abs(np.trace(hessian)) / len(x) ** 2)
 
 
 def _newton(objective: Objective, x: np.ndarray, constant: bool) -> np.ndarray | None:
@@ -276,15 +285,18 @@ def _newton(objective: Objective, x: np.ndarray, constant: bool) -> np.ndarray |
     return None
 
 
-def _in_mpmath(objective: Objective, x: np.ndarray, inverse: np.ndarray) -> tuple[np.ndarray, Any]:
-    """Newton's steps with one inverse Hessian in float64, each of which adds some eight digits."""
+def _in_mpmath(objective: Objective, x: np.ndarray, constant: bool) -> tuple[np.ndarray, Any]:
+    """Newton's steps with Hessians in float64, each of which adds some of its digits."""
     at = np.array([mpmath.mpf(v) for v in x], dtype=object)
-    goal = mpmath.mpf(10) ** (3 - mpmath.mp.dps)
-    for _ in range(_ROUNDS):
+    goal = mpmath.mpf(10) ** (5 - mpmath.mp.dps) * (1 + max(map(abs, at)))
+    for turn in range(_ROUNDS):
+        if turn % 5 == 0:
+            hessian = _hessian(objective, at, constant, mpmath.sqrt(mpmath.eps))
+            inverse = np.linalg.pinv(hessian, rcond=1e-14, hermitian=True).astype(object)
         value, gradient = objective(at)
         if max(map(abs, gradient)) < goal:
             return at, value
-        at = at - inverse.astype(object) @ gradient
+        at = at - inverse @ gradient
     return at, None
 
 
@@ -314,7 +326,7 @@ def _constrained(loss: GANLoss, weights: Any, feasible: Feasible, convex: bool) 
     evaluate, size = Evaluator(plan(loss.critic)), len(weights[0])
     objective = _objective(evaluate, *weights)
     A, b, Q = feasible.A, feasible.b, feasible.Q
-    conditions = []
+    conditions: Any = []
     if A is not None and b is not None:
         conditions.append({"type": "ineq", "fun": lambda x: b - A @ x, "jac": lambda x: -A})
     if Q is not None:
