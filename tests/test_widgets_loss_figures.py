@@ -90,8 +90,9 @@ def test_formulas_with_parameters_hold_when_they_are_set(loss):
     """C* and f_D with symbols, their numbers put in, are those of the loss with its numbers set."""
     sliders = _parameter_sliders(loss)
     theory = gm.derive(loss)
+    unseen = {x.symbol: x.default for x in loss.parameters}  # a penalty's weight has no slider
     positions = [
-        {x.symbol: sp.Rational(round(20 * x.at(round(position * x.steps))), 20) for x in sliders}
+        unseen | {x.symbol: sp.Rational(round(20 * x.at(round(position * x.steps))), 20) for x in sliders}
         for position in (0.2, 0.5, 0.7)
     ]
     allowed = [values for values in positions if all(x.holds(values) for x in loss.parameters)]
