@@ -357,3 +357,17 @@ def test_widgets_import_neither_torch_nor_ipywidgets():
     code = f"import sys, ganmath.widgets; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_critic_loss_of_a_loss_that_compares_samples():
+    """L_D on the grid against means over 400,000 draws, for pairs and for averages."""
+    from ganmath.widgets.films import _critic_loss_on_grid
+
+    x = np.linspace(-8, 10, 400)
+    p, q = (np.exp(-((x - at) ** 2) / 2) / math.sqrt(2 * math.pi) for at in (0, 1.5))
+    rng = torch.Generator().manual_seed(0)
+    real, fake = (torch.randn(400_000, generator=rng, dtype=torch.float64) + at for at in (0, 1.5))
+    for name in ("relativistic-paired", "relativistic-average", "relativistic-average-hinge"):
+        found = _critic_loss_on_grid(gm.losses[name], p[None], q[None], np.sin(x)[None])
+        expected = gm.losses[name].critic_loss(real.sin(), fake.sin()).item()
+        assert found.shape == (1,) and found[0] == pytest.approx(expected, abs=0.006), name

@@ -17,7 +17,11 @@ IMPLICIT = gm.GANLoss("my-implicit", real=softplus(-c), fake=c**2 / 2, gen=-c)
 UNBOUNDED = gm.GANLoss("my-unbounded", real=-c, fake=-c, gen=-c)
 
 
-@pytest.fixture(scope="module", params=[*gm.losses, "my-hinge"])
+#: Losses with an optimal critic at each ratio u = p/q, as both figures need it.
+OF_RATIOS = [name for name, loss in gm.losses.items() if gm.derive(loss).critic_value is not None]
+
+
+@pytest.fixture(scope="module", params=[*OF_RATIOS, "my-hinge"])
 def loss(request):
     return HINGE if request.param == "my-hinge" else gm.losses[request.param]
 
@@ -34,6 +38,33 @@ def test_every_loss_has_both_figures_with_a_slider_for_each_parameter(loss, make
     assert "undefined" not in readouts(widget).values()
 
 
+def test_a_loss_of_pairs_is_shown_over_the_difference_of_outputs():
+    loss = gm.losses["relativistic-paired"]
+    widget = loss_sliders(loss)
+    assert "C(x) − C(y)" in widget.html
+    shown = [float(x.replace("−", "-")) for x in readouts(widget).values()]
+    # log(1 + e^-1) and log(1 + e), their slopes -1/(1 + e) and 1/(1 + e^-1)
+    expected = [np.log1p(np.exp(-1)), np.log1p(np.e), -1 / (1 + np.e), 1 / (1 + np.exp(-1))]
+    assert shown == pytest.approx(expected, rel=5e-4)  # four digits are shown
+    with pytest.raises(ValueError, match=r"loss_sliders shows it over C\(x\) - C\(y\)"):
+        distribution_sliders(loss)
+
+
+@pytest.mark.parametrize("make", [loss_sliders, distribution_sliders])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("relativistic-average", "compares samples with one another"),
+        ("softmax-batch", "gm.derive"),
+        ("wgan", "no optimal critic over u"),
+        ("wgan-gp", "no optimal critic over u"),
+    ],
+)
+def test_losses_without_a_curve_say_what_to_use(make, name, message):
+    with pytest.raises(ValueError, match=message):
+        make(gm.losses[name])
+
+
 def test_setting_a_parameter_removes_its_slider():
     lsgan = gm.losses["lsgan"]
     widgets = [loss_sliders(lsgan(a=-1, b=1, c=0)), loss_sliders(lsgan)]
@@ -48,8 +79,9 @@ def test_parameters_keep_their_conditions():
     weight = _parameter_sliders(gm.losses["lecam"])[0]
     assert weight.low > 0
     for loss in gm.losses.values():
-        for parameter, slider in zip(loss.parameters, _parameter_sliders(loss), strict=True):
-            assert slider.symbol == parameter.symbol
+        by_symbol = {x.symbol: x for x in loss.parameters}
+        for slider in _parameter_sliders(loss):
+            parameter = by_symbol[slider.symbol]
             for k in (0, slider.steps // 3, slider.steps):
                 loss(**{parameter.keyword: sp.nsimplify(round(slider.at(k), 9), rational=True)})
 
@@ -58,8 +90,9 @@ def test_formulas_with_parameters_hold_when_they_are_set(loss):
     """C* and f_D with symbols, their numbers put in, are those of the loss with its numbers set."""
     sliders = _parameter_sliders(loss)
     theory = gm.derive(loss)
+    unseen = {x.symbol: x.default for x in loss.parameters}  # a penalty's weight has no slider
     positions = [
-        {x.symbol: sp.Rational(round(20 * x.at(round(position * x.steps))), 20) for x in sliders}
+        unseen | {x.symbol: sp.Rational(round(20 * x.at(round(position * x.steps))), 20) for x in sliders}
         for position in (0.2, 0.5, 0.7)
     ]
     allowed = [values for values in positions if all(x.holds(values) for x in loss.parameters)]

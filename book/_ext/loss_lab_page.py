@@ -3,7 +3,8 @@
 Every formula in ``_static/lab/catalogue.js`` is printed from ``gm.losses`` and what ``gm.derive`` says
 of it (`gm.pair_matrix` of pairs), so that the page follows the catalogue by itself. Objectives that
 several losses share are listed once. What has no closed form (or none that prints as JavaScript) is
-left null: the page then finds the optimal critic by minimising.
+left null: the page then finds the optimal critic by minimising. Critics that the page cannot keep to what
+their loss asks are left out, and it says which.
 """
 
 import json
@@ -19,8 +20,11 @@ from sphinx.util.docutils import SphinxDirective
 
 import ganmath as gm
 from ganmath.theory import expression
+from ganmath.theory.constraints import Free, Interval
 from ganmath.theory.expression import to_latex
 from ganmath.theory.optimum import ImplicitCritic
+from ganmath.theory.rules import delta
+from ganmath.theory.structure import structure
 
 SCRIPTS = ("network.js", "toys.js", "train.js", "measure.js", "draw.js", "lab.js")
 RECORD = "benchmark-loss-lab"
@@ -90,20 +94,43 @@ def used(one: Any, *parts: str) -> tuple:
     return tuple(x for x in one.parameters if x.symbol in symbols)
 
 
+def kept(one: Any) -> bool:
+    """Whether the page keeps the critic to what the loss asks: intervals it does, by an activation.
+
+    It has no second derivatives of its networks, which penalties on gradients need, and no Lipschitz ones.
+    """
+    return not one.penalties and one.constraint in (Free(), Interval(*one.domain))
+
+
+def left_out() -> str:
+    """A sentence that names the losses whose critics are not offered, or ""."""
+    penalised = [name for name, one in gm.losses.items() if one.penalties]
+    others = [name for name, one in gm.losses.items() if not kept(one) and not one.penalties]
+    reasons = [
+        (penalised, "they have a penalty on the critic's gradient, which needs second derivatives"),
+        (others, "nothing in this page keeps its networks to what these losses ask of a critic"),
+    ]
+    said = [f"{', '.join(names)} ({why})" for names, why in reasons if names]
+    return f"Not offered as discriminator objectives: {'; '.join(said)}." if said else ""
+
+
 def critic_entry(one: Any) -> dict[str, Any]:
     """A discriminator objective: its terms, and its optimum where there is one."""
-    parameters = used(one, "real", "fake")
+    parameters = used(one, "critic", "constraint")
     entry: dict[str, Any] = {
         "parameters": controls(parameters),
         "holds": conditions(parameters),
-        "latex": rf"L_D = \mathbb{{E}}_p\left[{to_latex(one.real)}\right]"
-        rf" + \mathbb{{E}}_q\left[{to_latex(one.fake)}\right]",
-        "domain": None if one.domain == (-sp.oo, sp.oo) else function(sp.Tuple(*one.domain), "k", parameters),
+        "latex": f"L_D = {one.latex_objectives()[0]}",
+        "domain": None if one.constraint == Free() else function(sp.Tuple(*one.domain), "k", parameters),
+        "optimum": None,
     }
     try:
         found = gm.derive(gm.losses[one.name])
     except gm.NoOptimalCritic as error:
-        return entry | {"optimum": None, "why": str(error)}
+        why = f"The critic has no optimum, so only the learned one is drawn: {error}"
+        return entry | {"why": why, "known": []}
+    if found.critic_value is None:
+        return entry | {"why": AMONG_SAMPLES, "known": known(found)}
     implicit = found.optimal_critic.has(ImplicitCritic)
     f = found.critic_divergence
     offset = "" if f.offset == 0 else to_latex(f.offset)
@@ -122,9 +149,28 @@ def critic_entry(one: Any) -> dict[str, Any]:
     return entry
 
 
+#: Said of a critic's objective that is no sum over single samples.
+AMONG_SAMPLES = (
+    "The objective compares samples with one another. The page finds optimal critics and divergences point "
+    "by point, so only the learned critic is drawn"
+)
+
+
+def known(found: gm.Derivation) -> list[list[str]]:
+    """What the derivation claims of a critic that the page does not follow: [words, LaTeX] lines."""
+    lines = []
+    if found.optimal_critic is not None:
+        free = " up to a constant" if structure(found.loss.critic).invariant else ""
+        given = found.claims["optimal_critic"].evidence.given
+        words = f"With u = p/q the optimal critic is{free}{f', {given},' if given else ''}"
+        words += ", with Δ the Le Cam divergence of p and q" if found.optimal_critic.has(delta) else ""
+        lines.append([words, f"C^*(u) = {to_latex(found.optimal_critic)}"])
+    return lines
+
+
 def generator_entry(one: Any) -> dict[str, Any]:
     """A generator objective: what of it is not in the terms."""
-    parameters = used(one, "gen", "gen_real")
+    parameters = used(one, "generator")
     return {
         "parameters": controls(parameters),
         "holds": conditions(parameters),
@@ -159,28 +205,20 @@ def toy_entry(code: str, title: str, view: tuple[float, float]) -> dict[str, Any
     return entry | {"kind": "spiral", "sigma": toy.sigma}
 
 
-def of_single_samples() -> dict[str, gm.GANLoss]:
-    """The losses that the lab draws over single outputs, by name."""
-    return {
-        name: one
-        for name, one in gm.losses.items()
-        if one.is_pointwise and isinstance(one.constraint, gm.Free | gm.Interval)
-    }
-
-
-def grouped(parts: tuple[str, ...]) -> dict[str, list[str]]:
-    """Losses of the catalogue by what they share: first name of each group to all of its names."""
+def grouped(losses: dict[str, gm.GANLoss], parts: tuple[str, ...]) -> dict[str, list[str]]:
+    """Losses by what they share: first name of each group to all of its names."""
     groups: dict[Any, list[str]] = {}
-    for name, one in of_single_samples().items():
-        key = (*(getattr(one, part) for part in parts), used(one, *parts[:2]))
+    for name, one in losses.items():
+        key = (*(getattr(one, part) for part in parts), used(one, *parts))
         groups.setdefault(key, []).append(name)
     return {names[0]: names for names in groups.values()}
 
 
 def catalogue() -> str:
     """The whole of catalogue.js; some seconds, most of them torch's import for the toys."""
-    losses = told_apart(list(of_single_samples().values()))
-    critics, generators = grouped(("real", "fake", "domain")), grouped(("gen", "gen_real", "outer"))
+    losses = told_apart(list(gm.losses.values()))
+    critics = grouped({k: x for k, x in gm.losses.items() if kept(x)}, ("critic", "constraint"))
+    generators = grouped(dict(gm.losses), ("generator",))
 
     def head(names: list[str]) -> str:
         terms = "terms: terms[" + json.dumps(names[0]) + "]"
@@ -204,7 +242,8 @@ def catalogue() -> str:
             lines.append(f"  {json.dumps(f'{d}|{g}')}: {json.dumps(atlas_data.at(pairs, d, g)['followed'])},")
     toys = {name: toy_entry(*entry) for name, entry in TOYS.items()}
     lines += ["};", f"const toys = {javascript(toys)};"]
-    lines += ["lab.catalogue = { critics, generators, followed, toys };"]
+    lines += [f"const leftOut = {json.dumps(left_out())};"]
+    lines += ["lab.catalogue = { critics, generators, followed, toys, leftOut };"]
     lines += ["})((window.ganmathLab = window.ganmathLab || {}));", ""]
     return "\n".join(lines)
 

@@ -88,7 +88,7 @@ class _Printer(JavascriptCodePrinter):
     """sympy's printer, with what it lacks, and an error instead of a comment for what it cannot."""
 
     def __init__(self) -> None:
-        own = {name: name for name in ("softplus", "sigmoid", "log_sigmoid", "relu", "erf")}
+        own = {name: name for name in ("softplus", "sigmoid", "log_sigmoid", "relu", "logaddexp", "erf")}
         own |= {"Heaviside": "heaviside", "log1p": "Math.log1p", "expm1": "Math.expm1"}
         super().__init__({"user_functions": own})
 

@@ -17,6 +17,7 @@ from ganmath.theory.expectation import E, c_x, c_y, n_fake, n_real, objective_la
 from ganmath.theory.expression import c, mean, p, q, stabilise, to_javascript, to_torch
 from ganmath.theory.penalties import GradientTerm
 from ganmath.theory.plan import plan
+from ganmath.theory.plan_javascript import plan_javascript
 from ganmath.theory.structure import generator_parts, pointwise_parts
 
 if TYPE_CHECKING:
@@ -382,26 +383,41 @@ class GANLoss:
         return f"**{self.title or self.label}**\n\n$$\n{self.latex()}\n$$"
 
     def to_javascript(self) -> str:
-        """JavaScript object literal with the terms and their derivatives as functions of (C, k).
+        """JavaScript object literal of the loss without its penalties.
 
-        outer and dOuter, the function of the mean of gen and its derivative, take (M, k).
+        critic and generator are functions (cReal, cFake, k) of batches, arrays of outputs, that give
+        {value, dReal, dFake}: the objective and its gradient in every output. Where the loss is pointwise,
+        real, fake, gen, genReal and their derivatives dReal, … are functions of (C, k) too; outer and
+        dOuter, the function of the mean of gen and its derivative, of (M, k).
 
-        k holds the parameters by keyword, `parameters` their defaults; the functions call the helpers
-        of `ganmath.theory.expression.javascript_helpers`.
+        k holds the parameters by keyword, `parameters` their defaults, needsReal says whether the
+        generator's value depends on real outputs; the functions call the helpers of
+        `ganmath.theory.expression.javascript_helpers`.
         """
-        names = {x.symbol: sp.Symbol(f"k.{x.keyword}") for x in self.parameters}
-        terms = {"real": self.real, "fake": self.fake, "gen": self.gen, "genReal": self.gen_real}
-        lines = [f"{name}: (C, k) => {to_javascript(e.subs(names))}" for name, e in terms.items()]
+        names = {x.symbol: sp.Symbol(f"k.{x.keyword}", **x.symbol.assumptions0) for x in self.parameters}
+        critic, generator = plan(self.critic), plan(self.generator)
+        lines = _terms_javascript(self, names) if self.is_pointwise else []
         lines += [
-            f"d{name[0].upper()}{name[1:]}: (C, k) => {to_javascript(_slope(e).subs(names))}"
-            for name, e in terms.items()
-        ]
-        lines += [
-            f"{name}: (M, k) => {to_javascript(e.subs(names))}"
-            for name, e in (("outer", self.outer), ("dOuter", self.outer.diff(mean)))
+            f"critic: {plan_javascript(critic, names)}",
+            f"generator: {plan_javascript(generator, names)}",
+            f"needsReal: {'true' if generator.over('p') else 'false'}",
         ]
         defaults = ", ".join(f"{x.keyword}: {float(x.default)}" for x in self.parameters)
         return "{ " + f"parameters: {{ {defaults} }}, " + ", ".join(lines) + " }"
+
+
+def _terms_javascript(loss: GANLoss, names: Mapping[sp.Symbol, sp.Symbol]) -> list[str]:
+    """The terms of a pointwise loss and their derivatives, as entries of an object literal."""
+    terms = {"real": loss.real, "fake": loss.fake, "gen": loss.gen, "genReal": loss.gen_real}
+    lines = [f"{name}: (C, k) => {to_javascript(e.subs(names))}" for name, e in terms.items()]
+    lines += [
+        f"d{name[0].upper()}{name[1:]}: (C, k) => {to_javascript(_slope(e).subs(names))}"
+        for name, e in terms.items()
+    ]
+    return lines + [
+        f"{name}: (M, k) => {to_javascript(e.subs(names))}"
+        for name, e in (("outer", loss.outer), ("dOuter", loss.outer.diff(mean)))
+    ]
 
 
 @lru_cache(maxsize=512)

@@ -419,10 +419,11 @@ def _against_optimum(
     """
     from ganmath.theory.derive import NoOptimalCritic, derive
     from ganmath.theory.expression import to_numpy, u
+    from ganmath.theory.structure import pointwise_parts
 
     loss = loss.at_defaults()
-    if not hasattr(loss, "real"):  # a relativistic loss is no integral over single points
-        return {}, None
+    if pointwise_parts(loss.critic) is None:  # no integral over single points
+        return {"critic loss": _critic_loss_on_grid(loss, p, q, critic)}, None
     real, fake = to_numpy(loss.real), to_numpy(loss.fake)
     with np.errstate(all="ignore"):  # a critic that has diverged: its loss is missing
         learned = _integral(p * real(critic) + q * fake(critic), x)
@@ -430,6 +431,8 @@ def _against_optimum(
     try:
         derivation = derive(loss)
     except NoOptimalCritic:
+        return columns, None
+    if derivation.critic_value is None:  # the critic is not optimal point by point
         return columns, None
     # floors so far below any density that they change no integral, only keep u finite
     ratio = np.maximum(p, 1e-30) / np.maximum(q, 1e-30)
@@ -443,6 +446,18 @@ def _against_optimum(
     with np.errstate(invalid="ignore"):
         columns["distance"] = np.sqrt(squares.sum(1) / weight.sum(1))
     return columns, optimal
+
+
+def _critic_loss_on_grid(loss: Any, p: np.ndarray, q: np.ndarray, critic: np.ndarray) -> np.ndarray:
+    """L_D (F,) of a loss that compares samples, between the densities' shares of the grid's points."""
+    from ganmath.theory.plan import Evaluator, plan
+
+    value = Evaluator(plan(loss.critic))
+    p = np.broadcast_to(p, critic.shape)
+    with np.errstate(all="ignore"):
+        return np.array(
+            [value(c, a / a.sum(), b / b.sum())[0] for c, a, b in zip(critic, p, q, strict=True)], dtype=float
+        )
 
 
 def _integral(values: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -528,16 +543,21 @@ def _modes(q: np.ndarray, data: Any) -> dict[str, list[float]]:
 
 
 def _neutral(loss: Any) -> float:
-    """The optimal critic's output where p = q; 0 for a loss that has no optimal critic."""
+    """The optimal critic's output where p = q; 0 where it is unknown, or known up to a constant."""
     from ganmath.theory.derive import NoOptimalCritic, derive
     from ganmath.theory.expression import to_numpy, u
+    from ganmath.theory.structure import structure
 
-    if not hasattr(loss, "real"):  # relativistic: any constant may be added to the critic
+    loss = loss.at_defaults()
+    if structure(loss.critic).invariant:
         return 0.0
     try:
-        value = float(to_numpy(derive(loss.at_defaults()).optimal_critic, (u,))(1.0))
+        best = derive(loss).optimal_critic
     except NoOptimalCritic:
         return 0.0
+    if best is None or best.free_symbols - {u}:
+        return 0.0
+    value = float(to_numpy(best, (u,))(1.0))
     return value if math.isfinite(value) else 0.0
 
 

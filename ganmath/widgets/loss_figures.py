@@ -17,6 +17,7 @@ from ganmath.theory.divergence import FDivergence
 from ganmath.theory.expression import c, mean, p, q, stabilise, to_numpy, u
 from ganmath.theory.loss import GANLoss, Parameter
 from ganmath.theory.optimum import ImplicitCritic
+from ganmath.theory.structure import structure
 from ganmath.widgets.page import Widget
 from ganmath.widgets.sliders import Curve, Line, Panel, Point, Slider, sliders
 
@@ -35,8 +36,11 @@ def loss_sliders(loss: GANLoss, *, caption: str | None = None) -> Widget:
     Sliders: u, and each parameter of the loss that is not set. Panels: u real(C) + fake(C) with its
     minimum at C*(u); f_D(u), and f_G(u) where the generator's step follows a divergence; gen'(C).
     Each f is drawn with f(1) = f'(1) = 0: a multiple of u - 1 changes no divergence.
-    ValueError where the optimal critic has no closed form.
+    A loss of pairs, h(C(x) - C(y)) for real x and fake y, is shown over the difference of the outputs.
+    ValueError where the optimal critic has no closed form, or the loss compares samples otherwise.
     """
+    if not loss.is_pointwise:
+        return _pairs_sliders(loss, caption)
     theory = _closed(loss)
     ratio = Slider(u, 1 / 8, 8, value=2, step=2 ** (1 / 12), label="u = p/q", log=True)
     controls = [ratio, *_parameter_sliders(loss)]
@@ -67,8 +71,10 @@ def distribution_sliders(loss: GANLoss, *, caption: str | None = None) -> Widget
     optimal critic, the optimal discriminator where the loss has a link, and the weight -gen'(C*(x))
     that the generator's step gives to a sample at x. Read-outs: the divergence that the critic
     measures, and both losses at the optimal critic, all in nats or in the loss's own unit.
-    ValueError where the optimal critic has no closed form.
+    ValueError where the optimal critic has no closed form, or the loss compares samples.
     """
+    if not loss.is_pointwise:
+        raise _compares(loss)
     theory = _closed(loss)
     controls = [
         Slider(_theta, 0, 4, value=2, step=0.05, label="shift θ"),
@@ -113,6 +119,9 @@ def _closed(loss: GANLoss) -> Derivation:
         theory = derive(loss)
     except NoOptimalCritic as error:
         raise ValueError(f"{loss.label} has no optimal critic ({error}): {way_out}") from None
+    if theory.critic_value is None:
+        why = theory.claims["optimal_critic"].why_not or "it is not optimal point by point"
+        raise ValueError(f"{loss.label} has no optimal critic over u = p/q ({why}): {way_out}")
     if theory.optimal_critic.has(ImplicitCritic):
         raise ValueError(f"the optimal critic of {loss.label} has no closed form: {way_out}")
     return theory
@@ -124,7 +133,7 @@ def _name(loss: GANLoss) -> str:
 
 
 def _parameter_sliders(loss: GANLoss) -> list[Slider]:
-    used = loss.real.free_symbols | loss.fake.free_symbols | loss.gen.free_symbols
+    used = loss.critic.free_symbols | loss.generator.free_symbols
     defaults = {x.symbol: x.default for x in loss.parameters}
     return [_parameter_slider(x, defaults) for x in loss.parameters if x.symbol in used]
 
@@ -201,6 +210,56 @@ def _y_range(
 def _zero(axis: tuple[float, float]) -> list[Line]:
     """The line of zero where it is inside the frame."""
     return [Line(y=sp.S.Zero)] if axis[0] < 0 < axis[1] else []
+
+
+# --- losses that compare samples -------------------------------------------------------------------
+
+
+def _compares(loss: GANLoss) -> ValueError:
+    figure = "gm.widgets.loss_sliders shows it over C(x) - C(y)" if _of_pairs(loss) else "none shows it"
+    return ValueError(
+        f"{loss.label} compares samples with one another, so one output has no objective of its own: of the "
+        f"slider figures {figure}; gm.derive(loss) says what is known of it, gm.widgets.film how it trains"
+    )
+
+
+def _of_pairs(loss: GANLoss) -> bool:
+    return all(structure(e).difference is not None for e in (loss.critic, loss.generator))
+
+
+def _pairs_sliders(loss: GANLoss, caption: str | None) -> Widget:
+    """h(C(x) - C(y)) of the critic and of the generator over the difference of a pair's outputs."""
+    critic, generator = (structure(e).difference for e in (loss.critic, loss.generator))
+    if critic is None or generator is None:
+        raise _compares(loss)
+    gap = sp.Symbol("d", real=True)
+    controls = [
+        Slider(gap, -5, 5, value=1, step=0.1, label="C(x) − C(y)"),
+        *_parameter_sliders(loss),
+    ]
+    terms = {"critic": critic, "generator": generator}
+    slopes = {who: sp.diff(term, c).doit() for who, term in terms.items()}
+    panels = []
+    for title, curves in (("loss of a pair", terms), ("its slope", slopes)):
+        axis = _y_range(list(curves.values()), (c, -5, 5), controls)
+        panels.append(
+            Panel(
+                [Curve(e, who, who) for who, e in curves.items()],
+                x=(c, -5, 5),
+                y=axis,
+                x_label="C(x) − C(y), x real, y fake",
+                title=title,
+                points=[Point(gap, e.subs(c, gap), "", who) for who, e in curves.items()],
+                lines=_zero(axis),
+            )
+        )
+    readouts = {f"{who}’s loss": term.subs(c, gap) for who, term in terms.items()}
+    readouts |= {f"{who}’s slope": slope.subs(c, gap) for who, slope in slopes.items()}
+    alt = (
+        f"{_name(loss)}: the loss of a pair of a real sample x and a fake sample y, and its slope, over "
+        "C(x) − C(y), for the critic and for the generator."
+    )
+    return sliders(controls, *panels, readouts=readouts, alt=alt, caption=caption)
 
 
 # --- at one point ----------------------------------------------------------------------------------

@@ -77,20 +77,17 @@
   function pythonCode(settings, steps) {
     const { d, g, toy, lrD, lrG, nCritic, batch, width, seed, k } = settings;
     const dimension = lab.catalogue.toys[toy].dimension;
-    const { domain } = lab.catalogue.critics[d];
-    const critic = `MLP(${dimension}, ${width}, ${width}, 1)`;
     const set = Object.entries(k).map(([keyword, value]) => `${keyword}=${value}`).join(", ");
     return [
       "import ganmath as gm",
       "from ganmath.networks import MLP",
-      ...(domain ? pythonActivation(domain(k)) : []),
       "",
       `loss = gm.GANLoss.pair(critic="${d}", generator="${g}")${set ? `(${set})` : ""}`,
       "run = gm.fit(",
       "    loss,",
       `    ${lab.catalogue.toys[toy].code},`,
       `    MLP(${dimension}, ${width}, ${width}, ${dimension}),`,
-      `    ${domain ? `torch.nn.Sequential(${critic}, Output())` : critic},`,
+      `    MLP(${dimension}, ${width}, ${width}, 1),`,
       `    steps=${steps},`,
       `    batch_size=${batch},`,
       `    n_critic=${nCritic},`,
@@ -98,15 +95,6 @@
       `    seed=${seed},`,
       ")",
     ].join("\n");
-  }
-
-  /** A module that holds the critic to an interval, as `activation` in train.js does. */
-  function pythonActivation([low, high]) {
-    const bounded = Number.isFinite(low) && Number.isFinite(high);
-    const softplus = "torch.nn.functional.softplus";
-    const onesided = Number.isFinite(low) ? `${low} + ${softplus}(c)` : `${high} - ${softplus}(-c)`;
-    const value = bounded ? `${(low + high) / 2} + ${(high - low) / 2} * torch.tanh(c)` : onesided;
-    return ["import torch", "", "", "class Output(torch.nn.Module):", "    def forward(self, c):", `        return ${value}`, ""];
   }
 
   /* --- elements ---------------------------------------------------------------------------------- */
@@ -135,7 +123,7 @@
 
   /** Build the page's elements inside `root`. */
   function build(root) {
-    const { critics, generators, toys } = lab.catalogue;
+    const { critics, generators, toys, leftOut } = lab.catalogue;
     const ui = { root, inputs: {}, canvases: {} };
     const titles = Object.fromEntries(Object.entries(toys).map(([key, { title }]) => [key, title]));
     const add = (id, label, control) => ((ui.inputs[id] = control), field(id, label, control));
@@ -159,6 +147,7 @@
         add("d", "discriminator objective", select(objectiveNames(critics))),
         add("g", "generator objective", select(objectiveNames(generators))),
         add("toy", "data", select(titles))),
+      ...(leftOut ? [h("p", { className: "gm-lab-left-out" }, leftOut)] : []),
       ui.parameters,
       h("details", {}, h("summary", {}, "Learning rates, batch, width, seed"),
         h("div", { className: "gm-lab-fields" }, ...Object.entries(numbers).map(numeric))),
@@ -202,7 +191,7 @@
     const critic = lab.catalogue.critics[d], generator = lab.catalogue.generators[g];
     const lines = [["The critic minimises", critic.latex], ["the generator minimises", generator.latex]];
     const best = critic.optimum;
-    if (!best) lines.push([`The critic has no optimum, so only the learned one is drawn: ${critic.why}`, ""]);
+    if (!best) lines.push([critic.why, ""], ...critic.known);
     else if (!best.criticLatex)
       lines.push(["The optimal critic has no closed form; the page finds it by minimising point by point", ""]);
     else {
@@ -214,8 +203,8 @@
     const reading = lab.followed(critic, generator, k);
     const atDefaults = Object.entries(parametersOf({ d, g })).every(([keyword, { value }]) => k[keyword] === value);
     const named = atDefaults ? lab.catalogue.followed[`${d}|${g}`] : null;
-    if (!reading.f) lines.push([`With the critic frozen at its optimum the generator's step follows no divergence: ${reading.why}.`, ""]);
-    else lines.push([
+    if (!reading.f && reading.why) lines.push([`With the critic frozen at its optimum the generator's step follows no divergence: ${reading.why}.`, ""]);
+    else if (reading.f || named) lines.push([
       "With the critic frozen at its optimum the generator's step follows " + (named
         ? `a multiple of the ${named.name} divergence`
         : "a divergence that has no name here; its value in the table is found by numerical integration"), named ? named.latex : ""]);
@@ -488,7 +477,7 @@
       ["critic's mean output on the generator's samples, last batch", show(run.last.cFake)],
       [`predicted divergence D_f(p, q)${name ? `, a multiple of ${name}` : ""}`, show(seen.predicted)],
       ["measured by the learned critic on fresh samples, ± standard error", `${show(seen.measured)} ± ${show(seen.error)}`],
-      ["divergence that the generator's step follows", m.followed.f ? show(seen.follows) : "none"],
+      ["divergence that the generator's step follows", m.followed.f ? show(seen.follows) : m.followed.why ? "none" : "–"],
       ["steps a second", Number.isNaN(rate) ? "–" : rate.toFixed(0)],
     ];
   }
@@ -496,7 +485,7 @@
   function sentence({ run, measure: m }, seen, rate) {
     const words = [`Step ${run.step}.`];
     if (m.theory) words.push(`Divergence ${show(seen.predicted)} predicted, ${show(seen.measured)} ± ${show(seen.error)} measured.`);
-    else words.push("This objective has no optimal critic, so no divergence is predicted.");
+    else words.push("The page knows no optimal critic of this objective, so it predicts no divergence.");
     if (run.step) words.push(`Critic's loss ${show(run.last.lossD)}, generator's loss ${show(run.last.lossG)}.`);
     if (!Number.isNaN(rate)) words.push(`${rate.toFixed(0)} steps a second.`);
     return words.join(" ");

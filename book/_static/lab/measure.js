@@ -45,13 +45,13 @@
   }
 
   /** Gradient reading: the f of the divergence that the generator's step follows while the critic is
-      frozen at its optimum, f'' = -(1/u) d gen(C*(u))/du; or why there is none. Decided on a grid.
+      frozen at its optimum, f'' = -(1/u) d gen(C*(u))/du; or why there is none, null where this cannot tell. Decided on a grid.
 
       With g(u) = gen(C*(u)) and f(1) = f'(1) = 0 it is f(u) = u A(u) + g(u) - g(1), A(u) the integral
       of -dg(s)/s from 1 to u, which has a meaning where g jumps too. */
   function followed(critic, generator, k) {
     const optimum = theory(critic, k);
-    if (!optimum) return { f: null, why: "no optimal critic exists" };
+    if (!optimum || !generator.terms.gen) return { f: null, why: null }; // not found point by point
     const step = 0.25, half = Math.round(Math.log(U_MAX) / step); // the grid is even in t = log u
     const g = (t) => generator.terms.gen(optimum.critic(Math.exp(t)), k);
     const at = (i) => (i - half) * step;
@@ -195,8 +195,8 @@
     else kernelEstimate(m, samples);
     m.learned.set(lab.criticAt(run, m.points, m.gridCritic, null));
     const result = { samples, predicted: NaN, follows: NaN, measured: NaN, error: NaN };
-    const { loss, error } = freshLoss(m);
     if (m.theory) {
+      const { loss, error } = freshLoss(m);
       for (let i = 0; i < m.n; i++) m.optimal[i] = p[i] + q[i] > 0 ? m.theory.critic(p[i] / q[i]) : NaN;
       result.predicted = divergence(m.theory.f, p, q);
       result.measured = m.theory.offset - loss;

@@ -1,8 +1,8 @@
 /* The training loop: n_critic critic steps, then one generator step, as in ganmath.training.
 
-   Logits everywhere; losses and their derivatives are the catalogue's, as functions (C, k) of the
-   critic's output and the loss's parameters. Each step changes its own network only. A penalty on the
-   critic's gradient (R1) needs second derivatives of the network and is not offered here. */
+   Logits everywhere; objectives and their gradients are the catalogue's, as functions of the critic's
+   outputs on both batches and of the loss's parameters. Each step changes its own network only. A penalty
+   on the critic's gradient needs second derivatives of the network: losses with one are not listed. */
 "use strict";
 (function (lab) {
   /** A run at step 0. settings: critic, generator, toy (names in the catalogue), k (the losses'
@@ -26,6 +26,7 @@
       real: new Float64Array(batch * d),
       outer: new Float64Array(batch),
       slopes: new Float64Array(batch),
+      realSlopes: new Float64Array(batch),
       step: 0,
       last: { lossD: NaN, lossG: NaN, cReal: NaN, cFake: NaN },
       stopped: null,
@@ -44,13 +45,14 @@
   }
 
   /** The map from the network's output onto the interval in which a loss lets C run, and its slope:
-      none for the whole line, else mid + half tanh, or a softplus away from the one finite end. */
+      none for the whole line, else a sigmoid between the ends, or a softplus away from the one finite
+      end, as ganmath.networks.Bounded has them. */
   function activation(domain, k) {
     if (!domain) return null;
     const [low, high] = domain(k);
     if (Number.isFinite(low) && Number.isFinite(high)) {
-      const [middle, half] = [(low + high) / 2, (high - low) / 2];
-      return { value: (o) => middle + half * Math.tanh(o), slope: (o) => half * (1 - Math.tanh(o) ** 2) };
+      const sigma = (o) => Math.exp(Math.min(o, 0)) / (1 + Math.exp(-Math.abs(o)));
+      return { value: (o) => low + (high - low) * sigma(o), slope: (o) => (high - low) * sigma(o) * sigma(-o) };
     }
     const sign = Number.isFinite(low) ? 1 : -1; // (low, oo) or (-oo, high)
     const end = sign > 0 ? low : high;
@@ -78,47 +80,44 @@
     return lab.forward(run.G.net, run.G.weights, run.noise, run.G.space);
   }
 
-  /** One Adam step of the critic on L_D = mean real(C(x)) + mean fake(C(G(z))). Returns what was seen. */
+  /** Gradient of a batch's loss in the network's outputs: that in C, times dC / d(output). */
+  function inOutputs(run, gradient, slopes) {
+    for (let s = 0; s < gradient.length; s++) run.outer[s] = gradient[s] * slopes[s];
+    return run.outer;
+  }
+
+  function average(values) {
+    let sum = 0;
+    for (const value of values) sum += value / values.length;
+    return sum;
+  }
+
+  /** One Adam step of the critic on L_D of C at real and fake points. Returns what was seen.
+      Each output's gradient may depend on the whole batch, so both halves pass before either returns. */
   function criticStep(run, real, fake) {
-    const { D, outer, slopes, fakeSpace, critic: { terms } } = run;
-    const { batch: n, k } = run.settings;
+    const { D, fakeSpace, critic: { terms }, settings: { k } } = run;
     D.gradient.fill(0);
-    const seen = { lossD: 0, cReal: 0, cFake: 0 };
-    const halves = [
-      [real, D.space, terms.real, terms.dReal, "cReal"],
-      [fake, fakeSpace, terms.fake, terms.dFake, "cFake"],
-    ];
-    for (const [points, space, term, slope, mean] of halves) {
-      const c = criticAt(run, points, space, slopes);
-      for (let s = 0; s < n; s++) {
-        seen.lossD += term(c[s], k) / n;
-        seen[mean] += c[s] / n;
-        outer[s] = (slope(c[s], k) * slopes[s]) / n;
-      }
-      lab.backward(D.net, D.weights, outer, space, D.gradient, false);
-    }
+    const cReal = criticAt(run, real, D.space, run.realSlopes);
+    const cFake = criticAt(run, fake, fakeSpace, run.slopes);
+    const { value, dReal, dFake } = terms.critic(cReal, cFake, k);
+    const seen = { lossD: value, cReal: average(cReal), cFake: average(cFake) };
+    lab.backward(D.net, D.weights, inOutputs(run, dFake, run.slopes), fakeSpace, D.gradient, false);
+    lab.backward(D.net, D.weights, inOutputs(run, dReal, run.realSlopes), D.space, D.gradient, false);
     seen.sum = lab.adamStep(D.optimizer, D.weights, D.gradient);
     return seen;
   }
 
-  /** One Adam step of the generator on L_G = outer(mean gen(C(G(z)))) + mean genReal(C(x)), the critic fixed.
-      The second term does not depend on the generator: it adds to the value and not to the gradient. */
+  /** One Adam step of the generator on L_G, the critic fixed. Outputs on real points enter where the
+      loss has them; they do not move with the generator, so only the fakes' gradient goes back. */
   function generatorStep(run, real, fake) {
-    const { G, D, outer, slopes, fakeSpace, generator: { terms } } = run;
-    const { batch: n, k } = run.settings;
-    const c = criticAt(run, fake, fakeSpace, slopes);
-    let mean = 0;
-    for (let s = 0; s < n; s++) mean += terms.gen(c[s], k) / n;
-    const seen = { lossG: terms.outer(mean, k) };
-    const rate = terms.dOuter(mean, k) / n;
-    for (let s = 0; s < n; s++) outer[s] = rate * terms.dGen(c[s], k) * slopes[s];
-    const pull = lab.backward(D.net, D.weights, outer, fakeSpace, null, true);
+    const { G, D, fakeSpace, generator: { terms, needsReal }, settings: { k } } = run;
+    const cReal = needsReal ? criticAt(run, real, D.space, null) : [];
+    const cFake = criticAt(run, fake, fakeSpace, run.slopes);
+    const { value, dFake } = terms.generator(cReal, cFake, k);
+    const seen = { lossG: value };
+    const pull = lab.backward(D.net, D.weights, inOutputs(run, dFake, run.slopes), fakeSpace, null, true);
     G.gradient.fill(0);
     lab.backward(G.net, G.weights, pull, G.space, G.gradient, false);
-    if (run.generator.needsReal) {
-      const cReal = criticAt(run, real, D.space, null);
-      for (let s = 0; s < n; s++) seen.lossG += terms.genReal(cReal[s], k) / n;
-    }
     seen.sum = lab.adamStep(G.optimizer, G.weights, G.gradient);
     return seen;
   }
