@@ -82,9 +82,9 @@ def fit(
     callback : a function, or several in a list, called with the Run, still in training, at every
         reading; what one draws at random does not change the run.
 
-    Raises: ValueError for shapes and settings that do not fit, and where nothing keeps the critic
-    Lipschitz that the loss wants so, with the ways that would; CheckpointError; TrainingDiverged,
-    with the last good state, when a loss or a weight is not finite.
+    Raises ValueError for shapes and settings that do not fit, and where nothing keeps the critic
+    Lipschitz that the loss wants so, with the ways that would. Raises CheckpointError, and
+    TrainingDiverged, with the last good state, when a loss or a weight is not finite.
     """
     lr_g, lr_d = (float(x) for x in (lr if isinstance(lr, (tuple, list)) else (lr, lr)))
     for name, value in (("steps", steps), ("batch_size", batch_size), ("n_critic", n_critic)):
