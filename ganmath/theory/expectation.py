@@ -15,10 +15,14 @@ from ganmath.theory.expression import BookPrinter, c, p, q
 
 #: The mixture (p + q)/2, as a measure: ``E(m, g)`` pools real and fake samples.
 m = sp.Symbol("m", positive=True)
-#: The critic's outputs at the two points of a pair.
-c_x, c_y = sp.Symbol("C_x", real=True), sp.Symbol("C_y", real=True)
-#: Sizes of the real and of the fake batch, for losses that are sums over batches.
-n_real, n_fake = (sp.Symbol(name, positive=True, integer=True) for name in ("n_real", "n_fake"))
+#: The critic's output at the first point of a pair.
+c_x = sp.Symbol("C_x", real=True)
+#: The critic's output at the second point of a pair.
+c_y = sp.Symbol("C_y", real=True)
+#: Size of the real batch, for losses that are sums over batches.
+n_real = sp.Symbol("n_real", positive=True, integer=True)
+#: Size of the fake batch.
+n_fake = sp.Symbol("n_fake", positive=True, integer=True)
 
 _DENSITIES = (p, q, m)
 
