@@ -28,7 +28,8 @@ _homes = {
     "ganmath.theory.equations": ["equation"],
     "ganmath.data": ["load"],
     "ganmath.toy_data": ["toys"],
-    "ganmath.training": ["fit", "fit_critic", "load_run", "Run", "TrainingDiverged"],
+    "ganmath.training.fit": ["fit", "fit_critic"],
+    "ganmath.training.checkpoints": ["load_run", "Run", "TrainingDiverged"],
     "ganmath.scales": ["scale", "by_scale"],
 }
 _home_of = {name: home for home, names in _homes.items() for name in names}
