@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Evidence:
-    """How something is known; prints as the words kind and detail.
+    """How something is known; prints as kind and detail, "proved by sympy" or "argued: …".
 
     kind: "proved" (a proof by sympy ran), "certified" (a search and a lower bound meet), "checked"
     (numerically, detail says on what), "argued" (a theorem by hand, detail says which and how its
@@ -23,7 +23,8 @@ class Evidence:
     given: str = ""
 
     def __str__(self) -> str:
-        return ", ".join(filter(None, (f"{self.kind} {self.detail}".strip(), self.given)))
+        joint = " " if self.kind in ("proved", "checked") or not self.detail else ": "
+        return ", ".join(filter(None, (f"{self.kind}{joint}{self.detail}".strip(), self.given)))
 
     def __bool__(self) -> bool:
         return bool(self.kind)

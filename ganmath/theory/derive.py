@@ -14,7 +14,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from ganmath.theory.claims import CHECKED, DEFINITION, PROVED, Claim, Evidence, Step, steps_markdown
+from ganmath.theory.claims import CHECKED, DEFINITION, NOTHING, PROVED, Claim, Evidence, Step, steps_markdown
 from ganmath.theory.distributions import probabilities
 from ganmath.theory.divergence import divergences
 from ganmath.theory.expression import to_numpy, u
@@ -132,7 +132,18 @@ class Derivation:
         return float(self.pair_divergence.offset) - self.pair_divergence(*pairs(p, q))
 
     def _repr_markdown_(self) -> str:
-        return steps_markdown(self.loss.title or self.loss.label, self.steps)
+        return steps_markdown(self.loss.title or self.loss.label, self._shown())
+
+    def _shown(self) -> list[Step]:
+        """The steps, with what the loss is, and a critic without closed form, where none says so."""
+        shown = list(self.steps)
+        if not shown or shown[0].check != DEFINITION:
+            shown.insert(0, Step("Critic and generator minimise", self.loss.latex(), DEFINITION))
+        critic = self.claims["optimal_critic"]
+        if critic.value is None:
+            why = f"{critic.why_not[:1].upper()}{critic.why_not[1:]}."
+            shown.append(Step("The optimal critic:", r"C^*\ \text{by search, no closed form}", NOTHING, why))
+        return shown
 
 
 def _between(expr: sp.Expr, p: np.ndarray, q: np.ndarray) -> sp.Expr:
