@@ -91,12 +91,12 @@ def _unequal(loss: GANLoss) -> str:
 
 def _mean(mean: Mean, arguments: dict, pairs: str) -> list[str]:
     """The lines that compute one mean."""
-    batches = {"p": "c_real", "q": "c_fake", "batch": "both"}
-    names = {c: batches.get(mean.over, ""), c_x: "x", c_y: "y"}
+    batches = {"p": "c_real", "q": "c_fake", "batch": "_both"}
+    names = {c: batches.get(mean.over, ""), c_x: "_x", c_y: "_y"}
     term = mean.term.xreplace({old: sp.Symbol(new, real=True) for old, new in names.items()})
     text = _source(term.xreplace(arguments))
     if mean.over == "batch":
-        return ["both = torch.cat([c_real, c_fake], -1)", f"{mean.name} = ({text}).logsumexp(-1)"]
+        return ["_both = torch.cat([c_real, c_fake], -1)", f"{mean.name} = ({text}).logsumexp(-1)"]
     if len(mean.over) == 1:
         batch = names[c]
         if mean.log:
@@ -106,23 +106,23 @@ def _mean(mean: Mean, arguments: dict, pairs: str) -> list[str]:
     same = x == y
     if pairs == "matched":
         # a batch against itself: each sample with the next one
-        lines = [f"x, y = {x}, {f'{y}.roll(1, -1)' if same else y}"]
+        lines = [f"_x, _y = {x}, {f'{y}.roll(1, -1)' if same else y}"]
         reduced = f"({text}).logsumexp(-1) - math.log({x}.shape[-1])" if mean.log else f"({text}).mean(-1)"
         return [*lines, f"{mean.name} = {reduced}"]
-    lines = [f"x, y = {x}.unsqueeze(-1), {y}.unsqueeze(-2)", f"pairs = {text}"]
+    lines = [f"_x, _y = {x}.unsqueeze(-1), {y}.unsqueeze(-2)", f"_pairs = {text}"]
     if not same:
         reduced = (
-            f"pairs.flatten(-2).logsumexp(-1) - math.log({x}.shape[-1] * {y}.shape[-1])"
+            f"_pairs.flatten(-2).logsumexp(-1) - math.log({x}.shape[-1] * {y}.shape[-1])"
             if mean.log
-            else "pairs.mean((-2, -1))"
+            else "_pairs.mean((-2, -1))"
         )
         return [*lines, f"{mean.name} = {reduced}"]
     # pairs of different samples only, as in the unbiased estimate
-    lines += [f"n = {x}.shape[-1]", f"own = torch.eye(n, dtype=torch.bool, device={x}.device)"]
+    lines += [f"_n = {x}.shape[-1]", f"_own = torch.eye(_n, dtype=torch.bool, device={x}.device)"]
     if mean.log:
-        masked = "pairs.masked_fill(own, -math.inf).flatten(-2).logsumexp(-1)"
-        return [*lines, f"{mean.name} = {masked} - math.log(n * (n - 1))"]
-    return [*lines, f"{mean.name} = pairs.masked_fill(own, 0.0).sum((-2, -1)) / (n * (n - 1))"]
+        masked = "_pairs.masked_fill(_own, -math.inf).flatten(-2).logsumexp(-1)"
+        return [*lines, f"{mean.name} = {masked} - math.log(_n * (_n - 1))"]
+    return [*lines, f"{mean.name} = _pairs.masked_fill(_own, 0.0).sum((-2, -1)) / (_n * (_n - 1))"]
 
 
 def _source(expr: sp.Expr) -> str:

@@ -112,3 +112,13 @@ def test_flipping_the_labels_of_losses_that_compare_samples_mixes_the_measures(n
 def test_one_sided_smoothing_of_losses_that_compare_samples_is_refused():
     with pytest.raises(ValueError, match="smooth both labels by one amount"):
         smooth_labels(gm.losses["relativistic-paired"], real=0.1)
+
+
+def test_open_amounts_stand_in_their_own_place_only():
+    s, t = amounts()
+    with pytest.raises(ValueError, match="its own symbol"):
+        flip_labels(gm.losses["minimax"], s)
+    with pytest.raises(ValueError, match="its own symbol"):
+        smooth_labels(gm.losses["minimax"], real=t, fake=s)
+    with pytest.raises(ValueError, match="set them first"):
+        smooth_labels(smooth_labels(gm.losses["minimax"], real=s, fake=0), real=0.2)

@@ -165,3 +165,21 @@ def test_no_sympy_runs_in_a_call(monkeypatch):
 def test_what_is_compiled_can_be_read():
     assert "c_real" in gm.losses["relativistic-average"].compiled().source
     assert gm.losses["relativistic-average"].needs_real and not gm.losses["hinge"].needs_real
+
+
+def test_a_parameter_may_have_any_name_and_a_mean_sees_no_other_point():
+    """Locals of the compiled text must not take an open parameter's place."""
+    x = sp.Symbol("x", real=True)
+    c_x, c_y, pairs = gm.c_x, gm.c_y, gm.Pairs(gm.p, gm.q)
+    loss = gm.GANLoss(
+        "named",
+        critic=gm.E(pairs, (c_x - x * c_y) ** 2),
+        generator=-gm.E(gm.q, gm.c),
+        parameters=(gm.Parameter("x", x, sp.S.One, "x, a weight"),),
+    )
+    real, fake = _outputs(1.0)
+    torch.testing.assert_close(
+        loss.compiled(free=("x",)).critic(real, fake, x=3.0), ((real - 3 * fake) ** 2).mean()
+    )
+    with pytest.raises(ValueError, match="bound outside"):
+        plan(gm.E(pairs, gm.E(gm.q, gm.c * c_x)))

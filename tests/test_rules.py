@@ -349,3 +349,35 @@ def test_le_cam_is_the_divergence_that_delta_stands_for():
     assert float(le_cam(ps, qs)) == pytest.approx(
         divergences["le-cam"](*(np.array(x, float) for x in (ps, qs)))
     )
+
+
+@pytest.mark.parametrize(
+    "critic",
+    [
+        gm.E(gm.q - gm.p, gm.c),
+        gm.E(gm.Pairs(gm.p, gm.q), gm.c_y - gm.c_x),
+        2 * gm.E(gm.m, gm.c) - 2 * gm.E(gm.p, gm.c),
+    ],
+)
+def test_a_difference_of_means_is_one_however_it_is_written(critic):
+    """Coefficients read off E(p, C) and E(q, C) alone would give a least value of 0."""
+    loss = gm.GANLoss("w1", critic=critic, generator=-gm.E(gm.q, gm.c), constraint=gm.Lipschitz())
+    assert gm.derive(loss).claims["least"].value == gm.derive(gm.losses["wgan"]).claims["least"].value
+    nothing = loss.replace(critic=gm.E(gm.p, gm.c) * 0)
+    assert gm.derive(nothing).claims["is_divergence"].value is not True
+
+
+def test_a_generator_without_gradient_has_no_preferred_point():
+    flat = gm.relativistic("nonsaturating").replace(generator=sp.S.Zero)
+    claims = gm.derive(flat).claims
+    assert claims["generator_sign"].value is None and claims["minimiser"].value.startswith("any point")
+
+
+def test_a_reference_that_is_no_mean_makes_no_constant():
+    """softplus(2 k - k) is not the same for every constant critic k."""
+    c = gm.c
+    loss = gm.GANLoss(
+        "twice", critic=gm.E(2 * gm.p, gm.softplus(gm.E(2 * gm.q, c) - c)), generator=-gm.E(gm.q, c)
+    )
+    claims = gm.derive(loss).claims
+    assert claims["constant"].value is None and claims["is_divergence"].value is None

@@ -85,6 +85,11 @@ def _mixed(loss: GANLoss, real: Any, fake: Any, what: str, citation: str) -> GAN
             f"{loss.label} compares samples: smooth both labels by one amount, as flip_labels does, since "
             f"real={real} and fake={fake} leave no probability distributions to compare"
         )
+    for amount, own in ((real, _s), (fake, _t)):
+        if sp.sympify(amount).free_symbols and amount != own:
+            raise ValueError(f"{what}: an amount is a number, or its own symbol of amounts(), not {amount}")
+    if loss.critic.free_symbols & {_s, _t}:
+        raise ValueError(f"{loss.label} has open amounts of smoothing already: set them first")
     mixed = loss.replace(
         name=f"{loss.label} with {what}",
         critic=critic,

@@ -82,6 +82,9 @@ class _Builder:
                 over, term = "pq", term.xreplace({c_x: c_y, c_y: c_x})
         else:
             over = str(measure)
+        if stray := term.free_symbols & {c, c_x, c_y} - set(OUTPUTS[over]):
+            names = ", ".join(sorted(map(str, stray)))
+            raise ValueError(f"a mean over {over} has the output(s) {names}, which are bound outside of it")
         factor, rest = term.as_independent(*OUTPUTS[over], as_Add=False)
         return factor if rest == 1 else factor * self.named(over, stabilise(rest), False)
 

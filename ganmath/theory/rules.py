@@ -24,6 +24,7 @@ from ganmath.theory.expectation import (
     c_y,
     components,
     map_integrands,
+    mass,
     n_fake,
     n_real,
     objective_latex,
@@ -110,7 +111,8 @@ def multipliers(loss: GANLoss, found: Structure, claims: Mapping[str, Claim]) ->
         rf"with $f(u) = {_tex(divergence.f)}$, $f(1) = 0$.",
         "critic_divergence",
     )
-    given = "for batches of one size" if loss.critic.has(n_real, n_fake) else ""
+    sizes = "for batches of one size" if loss.critic.has(n_real, n_fake) else ""
+    given = ", ".join(filter(None, (_defaults(loss), sizes)))
     rule, known = "multipliers", _given(best.evidence, given)
     made = [
         Claim("optimal_critic", tidy(best.value.subs(_Z, 1)), known, rule, steps),
@@ -291,7 +293,8 @@ def _relative_terms(loss: GANLoss) -> list[tuple[sp.Expr, sp.Expr]] | None:
     for term, weight, measure, reference in found.relative:
         against = sum(reference.coeff(e) * e.measure for e in outermost(reference))
         shares = dict(components(sp.expand(weight * (measure - against))))
-        if not weight.is_positive or sp.expand(sum(shares.values())) != 0:
+        of_one = all(sp.expand(mass(x) - 1) == 0 for x in (measure, against))
+        if not weight.is_positive or not of_one:
             return None
         terms.append((term, shares.get(p, sp.S.Zero)))
     return terms
@@ -396,6 +399,8 @@ def integral_metric(loss: GANLoss, found: Structure, claims: Mapping[str, Claim]
             f"{loss.label}: adding a constant to the critic lowers L_D without bound, as the weights of "
             "real and fake samples differ"
         )
+    if fake == 0:
+        return  # the loss is 0 for every critic
     K, rule = loss.constraint.K, "integral_metric"
     least = -sp.Abs(fake) * K * W1
     duality = Evidence("stated", "Kantorovich and Rubinstein's duality, Villani 2009, remark 6.5")
@@ -574,7 +579,7 @@ class _Readings:
             why_not = _CHANGES if witness is None else f"f_G'' is negative {witness}"
         if divergence is not None or why_not is _CHANGES:
             sign = 1
-        elif second.is_nonpositive:
+        elif second != 0 and second.is_nonpositive:
             sign = -1
         step = Step(
             "Gradient reading: with the critic frozen the generator's step follows f_G with",
@@ -597,6 +602,9 @@ class _Readings:
             why = "with the critic frozen L_G is not linear in q, and its minimiser has no closed form"
             return _unknown("minimiser", why)
         words = {1: "largest", -1: "smallest"}
+        if self._at(self.influence.diff(c_x)) == 0:
+            statement = "any point, since the derivative of L_G in q is the same everywhere"
+            return Claim("minimiser", statement, self.known, "readings")
         if sign.value is None:
             return _unknown("minimiser", "L_G is linear in q; where its derivative is least is not settled")
         statement = f"a point mass on the points where p/q is {words[sign.value]}; at p = q every q"

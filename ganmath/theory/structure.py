@@ -179,7 +179,7 @@ def _degree(expr: sp.Expr) -> int | None:
 
 
 def pulled(expr: sp.Expr) -> sp.Expr:
-    """Sums and factors k taken out of expectations, the innermost first."""
+    """Sums, factors k and mixtures taken out of expectations, the innermost first."""
     if not expr.has(E):
         return expr
     if not isinstance(expr, E):
@@ -187,8 +187,18 @@ def pulled(expr: sp.Expr) -> sp.Expr:
     total = sp.S.Zero
     for term in sp.Add.make_args(sp.expand(pulled(expr.integrand))):
         factor, rest = term.as_independent(*expr.binds, as_Add=False)
-        total += factor * E(expr.measure, rest)
+        for measure, share in components(expr.measure):
+            total += share * factor * _of_one_point(measure, rest)
     return total
+
+
+def _of_one_point(measure: sp.Expr, term: sp.Expr) -> sp.Expr:
+    """The mean of a term, over one point where it sees only one of a pair."""
+    if isinstance(measure, Pairs):
+        for at, own, other in zip(measure.args, (c_x, c_y), (c_y, c_x), strict=True):
+            if other not in term.free_symbols:
+                return E(at, term.subs(own, c))
+    return E(measure, term)
 
 
 def _is_invariant(expr: sp.Expr) -> bool:
