@@ -53,7 +53,7 @@ def compiled(loss: GANLoss, free: tuple[str, ...] = (), pairs: str = "matched") 
         exec(compile(text, f"<{loss.label}: {name}>", "exec"), scope)  # our own text
         texts.append(text)
         functions.append(scope[name])
-    return Objective(functions[0], functions[1], plan(fixed.generator).over("p"), "\n\n".join(texts))
+    return Objective(functions[0], functions[1], loss.needs_real, "\n\n".join(texts))
 
 
 def _function(loss: GANLoss, name: str, program: Plan, arguments: dict, pairs: str) -> str:

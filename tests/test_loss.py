@@ -267,3 +267,20 @@ def test_a_pair_tells_parameters_of_one_name_apart():
     assert len({str(x.symbol) for x in anchor.parameters}) == len(anchor.parameters)
     shared = GANLoss.pair("lsgan", "lsgan")
     assert [x.keyword for x in shared.parameters] == [x.keyword for x in gm.losses["lsgan"].parameters]
+
+
+def test_a_pair_keeps_defaults_that_differ_apart():
+    weight = sp.Symbol("w", positive=True)
+
+    def weighted(name, default):
+        parameter = gm.Parameter("w", weight, sp.S(default), "w, the generator's weight")
+        return GANLoss(
+            name, weight * softplus(-c), softplus(c), -weight * softplus(c), parameters=(parameter,)
+        )
+
+    three = GANLoss.pair(GANLoss.pair(weighted("one", 1), weighted("two", 2)), weighted("three", 3))
+    assert {x.keyword: x.default for x in three.parameters} == {"w": 1, "generator_w": 3}
+    fake = torch.tensor([0.7])
+    assert three.generator_loss(fake).item() == pytest.approx(-3 * softplus(0.7).evalf())
+    same = GANLoss.pair(weighted("one", 1), weighted("other", 1))
+    assert [x.keyword for x in same.parameters] == ["w"]

@@ -183,3 +183,11 @@ def test_a_parameter_may_have_any_name_and_a_mean_sees_no_other_point():
     )
     with pytest.raises(ValueError, match="bound outside"):
         plan(gm.E(pairs, gm.E(gm.q, gm.c * c_x)))
+
+
+def test_a_generator_that_counts_real_samples_asks_for_them():
+    loss = gm.losses["minimax"].replace(generator=gm.E(gm.q, gm.c) * gm.n_fake / gm.n_real)
+    real, fake = torch.zeros(4), torch.ones(6)
+    assert loss.needs_real and loss.generator_loss(fake, real).item() == pytest.approx(1.5)
+    with pytest.raises(ValueError, match="needs the critic's real outputs"):
+        loss.generator_loss(fake)

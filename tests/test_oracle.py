@@ -437,3 +437,11 @@ def test_the_critic_of_one_loss_with_the_generator_of_another_kind():
     assert {"optimal critic", "least value of L_D"} <= claims
     with pytest.raises(VerificationError, match="optimal critic"):
         verify(mixed, derivation=replace(derive(mixed), optimal_critic=2 * sp.log(u)), n=2)
+
+
+def test_a_sign_that_is_claimed_of_the_step_is_compared():
+    loss = losses["relativistic-paired"]
+    derivation = derive(loss)
+    assert derivation.generator_sign == 1
+    with pytest.raises(VerificationError, match="sign of f_G''"):
+        verify(loss, derivation=replace(derivation, generator_sign=-1))

@@ -335,3 +335,9 @@ def test_no_sympy_runs_in_a_step(monkeypatch):
         monkeypatch.setattr(place, name, refuse)
     game.critic_step(adam[0], real, mover(fake))
     game.generator_step(adam[1], mover(fake), real)
+
+
+@pytest.mark.parametrize("spread", [0, -1, float("nan"), float("inf")])
+def test_noise_around_real_samples_has_a_size(spread):
+    with pytest.raises(ValueError, match="spread"):
+        gm.GradientTerm("around", g, spread=spread)

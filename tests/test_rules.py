@@ -4,10 +4,13 @@ At a claimed critic the gradient of L_D vanishes and its value is the claimed on
 come from `ganmath.theory.transport`; readings are compared with the derivative of L_G in q's probabilities.
 """
 
+import re
+
 import mpmath
 import numpy as np
 import pytest
 import sympy as sp
+from scipy.optimize import minimize
 
 import ganmath as gm
 from ganmath.theory.claims import CHECKED, DEFINITION, KINDS, NOTHING, PROVED, Evidence, weakest
@@ -161,8 +164,9 @@ def test_a_concave_function_whose_least_value_depends_on_the_tangent_is_not_clai
     "name", ["relativistic-average", "relativistic-centred", "relativistic-average-hinge"]
 )
 def test_what_is_known_by_search_alone_is_not_claimed(name):
-    claim = gm.derive(gm.losses[name]).claims["optimal_critic"]
-    assert claim.value is None and claim.rule == "by_search" and "no closed form" in claim.why_not
+    claims = gm.derive(gm.losses[name]).claims
+    assert claims["optimal_critic"].value is None and "no closed form" in claims["optimal_critic"].why_not
+    assert claims["least"].value is None and claims["least"].rule == "by_search"
     assert gm.derive(gm.losses[name]).claims["is_divergence"].evidence.kind == "argued"
 
 
@@ -381,3 +385,35 @@ def test_a_reference_that_is_no_mean_makes_no_constant():
     )
     claims = gm.derive(loss).claims
     assert claims["constant"].value is None and claims["is_divergence"].value is None
+
+
+def test_a_least_value_without_closed_form_carries_what_a_search_found():
+    """Newton's method on the averaged logistic loss, written down here, reaches the same number."""
+    claim = gm.derive(gm.losses["relativistic-average"]).claims["least"]
+    assert claim.value is None and claim.rule == "by_search" and claim.evidence.kind == "certified"
+    number = float(re.search(r"min L_D = (\S+) between p = \(1/2, 1/3, 1/6\)", str(claim.evidence))[1])
+    ps, qs = np.array([3, 2, 1]) / 6, np.array([1, 2, 3]) / 6
+
+    def value(outputs):
+        outputs = np.append(outputs, 0.0)
+        on_real = ps @ np.logaddexp(0, qs @ outputs - outputs)
+        return (on_real + qs @ np.logaddexp(0, outputs - ps @ outputs)) / 2
+
+    least = minimize(value, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-12, "fatol": 1e-15}).fun
+    assert number == pytest.approx(least, abs=1e-9)
+    # what cannot be searched is not given a number
+    away = -((gm.E(gm.p, gm.sigmoid(gm.c)) - gm.E(gm.q, gm.sigmoid(gm.c))) ** 2)
+    nothing = gm.derive(gm.GANLoss("away", critic=away, generator=-gm.E(gm.q, gm.c))).claims["least"]
+    assert nothing.value is None and not nothing.evidence
+
+
+def test_claims_made_at_default_parameters_say_so():
+    a = sp.Symbol("a", positive=True)
+    loss = gm.GANLoss(
+        "weighted",
+        critic=a * sp.log(gm.E(gm.q, sp.exp(gm.c))) - a * gm.E(gm.p, gm.c),
+        generator=-gm.E(gm.q, gm.c),
+        parameters=(gm.Parameter("a", a, sp.S(2), "a, a weight"),),
+    )
+    claim = gm.derive(loss).claims["critic_divergence"]
+    assert claim.value.scale.equals(2) and "a = 2" in str(claim.evidence)

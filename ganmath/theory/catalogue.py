@@ -34,6 +34,12 @@ def _alpha_loss(logit: sp.Expr) -> sp.Expr:
     return _alpha / (_alpha - 1) * (1 - sp.exp((_alpha - 1) / _alpha * log_sigmoid(logit)))
 
 
+def _order_of(what: str) -> Parameter:
+    """The order alpha of an alpha- or a Rényi loss."""
+    meaning = f"alpha, the order of {what} (its limit at 1 is the minimax loss),"
+    return Parameter("alpha", _alpha, sp.S(2), meaning, (_alpha > 0) & sp.Ne(_alpha, 1))
+
+
 _plain: tuple[GANLoss, ...] = (
     GANLoss(
         "minimax",
@@ -136,15 +142,7 @@ _plain: tuple[GANLoss, ...] = (
         fake=_alpha_loss(-c),
         gen=-_alpha_loss(-c),
         link=sigmoid(c),
-        parameters=(
-            Parameter(
-                "alpha",
-                _alpha,
-                sp.S(2),
-                "alpha, the order of the loss (its limit at 1 is the minimax loss),",
-                (_alpha > 0) & sp.Ne(_alpha, 1),
-            ),
-        ),
+        parameters=(_order_of("the loss"),),
         title="α-GAN (α-loss)",
         citation="kurri2021",
         year=2021,
@@ -161,15 +159,7 @@ _plain: tuple[GANLoss, ...] = (
         gen=sp.exp((_alpha - 1) * log_sigmoid(-c)) / (_alpha - 1),
         outer=sp.log((_alpha - 1) * mean) / (_alpha - 1),
         link=sigmoid(c),
-        parameters=(
-            Parameter(
-                "alpha",
-                _alpha,
-                sp.S(2),
-                "alpha, the order of the generator's loss (its limit at 1 is the minimax loss),",
-                (_alpha > 0) & sp.Ne(_alpha, 1),
-            ),
-        ),
+        parameters=(_order_of("the generator's loss"),),
         title="RényiGAN",
         citation="bhatia2021",
         year=2021,

@@ -58,6 +58,7 @@ class JointClaims:
         self.separable = bool(_claimed(derivation, "separable"))
         self.is_divergence = _claimed(derivation, "is_divergence")
         self.followed, self.second = number("generator_divergence"), number("generator_second_derivative")
+        self.sign = _claimed(derivation, "generator_sign")
         self.value, self.saturates = number("generator_value"), _claimed(derivation, "saturates")
         self.defaults = defaults
 
@@ -210,6 +211,12 @@ def _compare_generator(
             if factor is None:  # of a divergence that is followed up to a factor of means
                 factor = abs(searched / derived) if _of_means(claims.second) else mpmath.mpf(1)
             findings.compare("gradient of the generator's step", factor * derived, searched, pair)
+        if claims.sign is not None:
+            # f_G'' of one sign: the derivative of L_G in q falls with u, or rises
+            steeper = pair[0][point] / pair[1][point] - pair[0][0] / pair[1][0]
+            wrong = claims.sign * searched * mpmath.sign(to_mpf(steeper)) > findings.tolerance
+            detail = f"the derivative of L_G in q moves by {mpmath.nstr(searched, 8)}"
+            findings.record("sign of f_G''", mpmath.inf if wrong else mpmath.mpf(0), pair, detail)
         if claims.second is not None:
             f = to_mpmath(u * _between(claims.second, pair), (u,))
             ends = [to_mpf(pair[0][i] / pair[1][i]) for i in (0, point)]

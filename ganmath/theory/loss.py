@@ -5,7 +5,7 @@ What the critic minimises and what the generator minimises are chosen independen
 expressions, the constraint on the critic and its penalties.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -248,8 +248,11 @@ class GANLoss:
 
         d = losses[critic] if isinstance(critic, str) else critic
         g = losses[generator] if isinstance(generator, str) else generator
-        g = _told_apart(g, d)
-        parameters = {x.keyword: x for x in (*g.parameters, *d.parameters)}
+        in_critic = _symbols(d, ("critic", "constraint", "penalties"))
+        theirs = tuple(x for x in d.parameters if x.symbol in in_critic)
+        g = _told_apart(g, theirs)
+        parameters = {x.keyword: x for x in (*g.parameters, *theirs)}
+        used = in_critic | g.generator.free_symbols
         return cls(
             name=f"{d.label} / {g.label}",
             critic=d.critic,
@@ -257,11 +260,7 @@ class GANLoss:
             constraint=d.constraint,
             penalties=d.penalties,
             link=d.link,
-            parameters=tuple(
-                x
-                for x in parameters.values()
-                if x.symbol in _symbols(d, ("critic", "constraint", "penalties")) | g.generator.free_symbols
-            ),
+            parameters=tuple(x for x in parameters.values() if x.symbol in used),
             title=f"critic of {d.title or d.name}, generator of {g.title or g.name}",
             citation=",".join(dict.fromkeys(key for key in (d.citation, g.citation) if key)),
         )
@@ -454,21 +453,31 @@ def read_constraint(text: str) -> Constraint:
     return kinds[name](**{key: read(value) for key, value in pairs})
 
 
-def _told_apart(loss: GANLoss, other: GANLoss) -> GANLoss:
-    """The loss with new names for its parameters that another has with another meaning."""
-    theirs = {str(x.symbol): (x.symbol, x.meaning) for x in other.parameters}
-    keywords = {x.keyword for x in other.parameters}
+def _told_apart(loss: GANLoss, others: Collection[Parameter]) -> GANLoss:
+    """The loss with new names for its parameters that are among others with another meaning or default."""
+    theirs = {str(x.symbol): x for x in others}
+    keywords = {x.keyword for x in others}
+
+    def is_shared(x: Parameter) -> bool:
+        y = theirs.get(str(x.symbol), x)
+        return (x.symbol, x.meaning, x.default) == (y.symbol, y.meaning, y.default)
+
+    def free(name: str, taken: Collection[str], change: Callable[[str], str]) -> str:
+        return name if name not in taken else free(change(name), taken, change)
+
     renamed = {
-        x.symbol: sp.Symbol(f"{x.symbol}_G", **x.symbol.assumptions0)
+        x.symbol: sp.Symbol(free(str(x.symbol), theirs, lambda n: f"{n}_G"), **x.symbol.assumptions0)
         for x in loss.parameters
-        if theirs.get(str(x.symbol), (x.symbol, x.meaning)) != (x.symbol, x.meaning)
+        if not is_shared(x)
     }
     if not renamed:
         return loss
     parameters = tuple(
         replace(
             x,
-            keyword=f"generator_{x.keyword}" if x.symbol in renamed and x.keyword in keywords else x.keyword,
+            keyword=free(x.keyword, keywords, lambda n: f"generator_{n}")
+            if x.symbol in renamed
+            else x.keyword,
             symbol=renamed.get(x.symbol, x.symbol),
             condition=x.condition.subs(renamed),
         )

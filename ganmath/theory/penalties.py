@@ -6,6 +6,7 @@ The torch side is in `ganmath.regularizers`. A penalty that is a function of out
 object but a term of the loss.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,6 +54,8 @@ class GradientTerm:
             raise ValueError(f"weight={weight}: a penalty's weight is not negative")
         if not isinstance(self.every, int) or self.every < 1:
             raise ValueError(f"every={self.every!r}: give a positive integer")
+        if not 0 < self.spread < math.inf:
+            raise ValueError(f"spread={self.spread!r}: give a positive number of standard deviations")
         object.__setattr__(self, "term", term)
         object.__setattr__(self, "weight", weight)
 

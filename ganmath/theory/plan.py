@@ -42,8 +42,10 @@ class Plan:
     value: sp.Expr
 
     def over(self, measure: str) -> bool:
-        """Whether samples of a measure, "p" or "q", are needed."""
-        return any(mean.over == "batch" or measure in mean.over for mean in self.means)
+        """Whether samples of a measure, "p" or "q", are needed, if only to count them."""
+        size = {"p": n_real, "q": n_fake}[measure]
+        counted = any(expr.has(size) for expr in (self.value, *(mean.term for mean in self.means)))
+        return counted or any(mean.over == "batch" or measure in mean.over for mean in self.means)
 
 
 @lru_cache(maxsize=1024)

@@ -14,7 +14,7 @@ import numpy as np
 import sympy as sp
 
 from ganmath.theory.claims import CHECKED, NOTHING, PROVED, Claim, Evidence, Step, weakest
-from ganmath.theory.constraints import Free, Lipschitz
+from ganmath.theory.constraints import Free, Interval, Lipschitz
 from ganmath.theory.divergence import FDivergence, divergences
 from ganmath.theory.expectation import (
     E,
@@ -42,6 +42,7 @@ from ganmath.theory.pointwise import (
     pointwise,
     sign_of,
 )
+from ganmath.theory.search import CERTIFIED, GAP, search
 from ganmath.theory.structure import Structure, influence, pulled, stationarity, structure
 
 Rule = Callable[[GANLoss, Structure, Mapping[str, Claim]], Iterable[Claim]]
@@ -776,14 +777,52 @@ _NAMES = (
 
 
 def by_search(loss: GANLoss, found: Structure, claims: Mapping[str, Claim]) -> Iterable[Claim]:
+    """The rule for a least value without closed form: what a search finds between one pair of distributions.
+
+    The claim has no value, and the number as its evidence.
+    """
+    if any(about in claims and claims[about].value for about in ("least", "critic_divergence", "separable")):
+        return
+    compares_points = not isinstance(loss.constraint, Free | Interval)
+    try:
+        searched = search(loss, *_MILD, points=range(3) if compares_points else None)
+    except ValueError:
+        return
+    between = " and ".join(
+        f"{name} = ({', '.join(map(str, side))})" for name, side in zip("pq", _MILD, strict=True)
+    )
+    where = f"between {between}" + (" on the points 0, 1, 2 of the line" if compares_points else "")
+    value = f"{float(searched.value):.9f}"
+    bound = (
+        f", a lower bound within {GAP:.0e} (1 + |min L_D|) of it" if searched.evidence == CERTIFIED else ""
+    )
+    evidence = Evidence(searched.evidence, f"min L_D = {value} {where}{bound}", _defaults(loss))
+    step = Step(
+        f"The least value has no closed form that is known; {where} it is",
+        rf"\min_C L_D \approx {value}",
+        Evidence(searched.evidence, "", _defaults(loss)),
+        about="least",
+    )
+    yield Claim("least", None, evidence, "by_search", (step,), "no closed form of min L_D is known")
+
+
+_MILD = (
+    (sp.Rational(1, 2), sp.Rational(1, 3), sp.Rational(1, 6)),
+    (sp.Rational(1, 6), sp.Rational(1, 3), sp.Rational(1, 2)),
+)
+
+
+def nothing_known(loss: GANLoss, found: Structure, claims: Mapping[str, Claim]) -> Iterable[Claim]:
     """The last rule: says of everything else why nothing is claimed."""
     critic = claims.get("optimal_critic")
     for about in _NAMES:
         if about not in claims:
-            yield _unknown(about, _why_not(about, found, critic), "by_search")
+            yield _unknown(about, _why_not(about, loss, found, critic), "nothing_known")
 
 
-def _why_not(about: str, found: Structure, critic: Claim | None) -> str:
+def _why_not(about: str, loss: GANLoss, found: Structure, critic: Claim | None) -> str:
+    if about == "optimal_critic" and not isinstance(loss.constraint, Free | Interval):
+        return "no closed form is known of the best critic under this constraint"
     if about == "optimal_critic" and found.difference is not None:
         return (
             "the optimum over all functions of a pair is no difference C(x) - C(y), so the pairs' divergence "
@@ -813,10 +852,10 @@ _ABSENT = {
 _BEYOND: tuple[Rule, ...] = (multipliers, relative_convexity, paired_lifting, quadratic, integral_metric)
 
 #: In this order; the first claim about a thing stands.
-RULES: tuple[Rule, ...] = (pointwise, *_BEYOND, readings, by_search)
+RULES: tuple[Rule, ...] = (pointwise, *_BEYOND, readings, by_search, nothing_known)
 #: What they say about the critic alone, and about the gradient that the generator gets from it.
-OF_THE_CRITIC: tuple[Rule, ...] = (critic_alone, *_BEYOND, by_search)
-OF_THE_GRADIENT: tuple[Rule, ...] = (gradient_alone, *_BEYOND, readings, by_search)
+OF_THE_CRITIC: tuple[Rule, ...] = (critic_alone, *_BEYOND, nothing_known)
+OF_THE_GRADIENT: tuple[Rule, ...] = (gradient_alone, *_BEYOND, readings, nothing_known)
 
 
 # --- LaTeX ----------------------------------------------------------------------------------------

@@ -24,8 +24,8 @@ class Structure:
     pointwise: (real, fake) of E_p real(C) + E_q fake(C). difference: h, where the objective is the mean of
     h(C(x) - C(y)) over real x and fake y. relative: (term, weight, measure, reference) for each summand
     weight E_measure term(C - reference), the reference a combination of mean outputs. linear: in C.
-    degree: in C, a polynomial's, else None. joint: a function of means that are not nested. kinked:
-    somewhere not differentiable in C. invariant: unchanged where a constant is added to every output.
+    degree: in C, a polynomial's, else None. kinked: somewhere not differentiable in C. invariant: unchanged
+    where a constant is added to every output.
     """
 
     pointwise: tuple[sp.Expr, sp.Expr] | None
@@ -33,7 +33,6 @@ class Structure:
     relative: tuple[tuple[sp.Expr, sp.Expr, sp.Expr, sp.Expr], ...] | None
     linear: bool
     degree: int | None
-    joint: bool
     kinked: bool
     invariant: bool
 
@@ -48,7 +47,6 @@ def structure(expr: sp.Expr) -> Structure:
         relative=_relative(expr),
         linear=degree == 1 and at_critic(expr, sp.S.Zero) == 0,
         degree=degree,
-        joint=expr.has(E) and not any(e.integrand.has(E) for e in outermost(expr)),
         kinked=expr.has(*_KINKED),
         invariant=_is_invariant(expr),
     )

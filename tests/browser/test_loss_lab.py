@@ -515,3 +515,27 @@ def test_scripts_are_loaded_on_this_page_alone_and_are_small() -> None:
 
 def test_nothing_was_complained_about(errors: list[str]) -> None:
     assert not errors, json.dumps(errors, indent=1)
+
+
+def test_nothing_is_said_or_drawn_of_an_optimum_that_the_page_does_not_follow(fresh: Page) -> None:
+    """Of losses that compare samples only the learned critic is drawn; of others the optimum too."""
+
+    def shown() -> tuple[bool, str, str]:
+        fresh.get_by_role("button", name="One step").click()
+        labels = [str(c.get_attribute("aria-label")) for c in fresh.locator(".gm-lab canvas").all()]
+        visible = [c.is_visible() for c in fresh.locator(".gm-lab canvas").all()]
+        (divergence,) = (
+            v for v, label in zip(visible, labels, strict=True) if label.startswith("Divergence")
+        )
+        return (
+            divergence,
+            next(x for x in labels if x.startswith("Critic's output C(x)")),
+            next(x for x in labels if x.startswith("Losses")),
+        )
+
+    divergence, critic, losses = shown()
+    assert divergence and "optimum" in critic and "dashed" in losses
+    fresh.goto(fresh.url.split("#")[0] + "#d=relativistic-average&g=relativistic-average")
+    fresh.reload()
+    divergence, critic, losses = shown()
+    assert not divergence and "optimum" not in critic and "dashed" not in losses

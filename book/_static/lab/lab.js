@@ -185,6 +185,17 @@
     );
   }
 
+  /** An objective whose optimum the page does not follow has no divergence to draw, and no dashed line. */
+  function fitToTheory(canvases, followed) {
+    const say = (canvas, words) => {
+      canvas.setAttribute("aria-label", words);
+      canvas.nextElementSibling.textContent = words;
+    };
+    canvases.divergence.parentElement.hidden = !followed;
+    if (canvases.critic) say(canvases.critic, "Critic's output C(x): learned" + (followed ? ", and the optimum C*(x) for the q of this moment" : ""));
+    say(canvases.losses, "Losses of critic and generator" + (followed ? "; dashed: the critic's at p = q" : ""));
+  }
+
   /* --- formulas ------------------------------------------------------------------------------------ */
 
   function theoryLines({ d, g, k }) {
@@ -382,6 +393,7 @@
 
   function drawPlots(state) {
     const { ui: { canvases }, run, measure: m, history: { rows }, seen } = state;
+    fitToTheory(canvases, Boolean(m.theory));
     if (run.toy.dimension === 1) drawLine(canvases, run, m);
     else drawPlane(canvases, state, seen);
     const { p, q, critic, reference } = lab.colours;
@@ -389,7 +401,7 @@
     const xRange = [0, Math.max(10, run.step)];
     const series = (key, colour, label, dash) => ({ x, y: rows.map((row) => row[key]), colour, label, dash, weight: dash ? 2.2 : 1.6 });
     const common = { xRange, xLabel: "step" };
-    lab.chart(canvases.divergence, { ...common, yLabel: "nats", range: divergenceRange(rows), series: [
+    if (m.theory) lab.chart(canvases.divergence, { ...common, yLabel: "nats", range: divergenceRange(rows), series: [
       series("measured", critic, "measured"), series("predicted", critic, "predicted", DASHED)] });
     const equilibrium = m.theory ? [{ x: xRange, y: [m.theory.offset, m.theory.offset], colour: reference, dash: DASHED, weight: 1.4 }] : [];
     lab.chart(canvases.losses, { ...common, yLabel: "nats", series: [
@@ -449,7 +461,7 @@
       canvases[key].nextElementSibling.textContent = text;
     };
     caption("learned", "Learned critic C(x).");
-    caption("optimal", known ? "Optimal critic C*(x) for the q of this moment, where p or q has mass." : "This objective has no optimal critic.");
+    caption("optimal", known ? "Optimal critic C*(x) for the q of this moment, where p or q has mass." : "The page follows no optimal critic of this objective.");
   }
 
   /** The value below which a share of the mass of (p + q)/2 lies. */
@@ -485,7 +497,7 @@
   function sentence({ run, measure: m }, seen, rate) {
     const words = [`Step ${run.step}.`];
     if (m.theory) words.push(`Divergence ${show(seen.predicted)} predicted, ${show(seen.measured)} ± ${show(seen.error)} measured.`);
-    else words.push("The page knows no optimal critic of this objective, so it predicts no divergence.");
+    else words.push("The page follows no optimal critic of this objective, so it predicts no divergence.");
     if (run.step) words.push(`Critic's loss ${show(run.last.lossD)}, generator's loss ${show(run.last.lossG)}.`);
     if (!Number.isNaN(rate)) words.push(`${rate.toFixed(0)} steps a second.`);
     return words.join(" ");
