@@ -289,8 +289,13 @@ def test_a_penalised_critic_with_batch_normalisation_is_refused_and_the_default_
 
 
 def test_penalties_that_are_none_are_refused():
-    with pytest.raises(ValueError, match="gm.GradientTerm"):
+    with pytest.raises(TypeError, match="gm.GradientTerm"):
         gm.fit(gm.losses["minimax"], gm.toys["ring"], steps=1, penalties=["R1"], **QUIET)
+    with pytest.raises(TypeError, match="gm.GradientTerm"):
+        gm.losses["minimax"].replace(penalties=["R1"])
+    with pytest.raises(TypeError, match="gm.Interval"):
+        gm.losses["minimax"].replace(constraint=(0, 1))
+    assert gm.losses["minimax"].replace(penalties=R1).penalties == (R1,)
 
 
 # --- learned equals derived -----------------------------------------------------------------------

@@ -15,7 +15,7 @@ import sympy as sp
 from ganmath.theory.constraints import Constraint, Free, Interval, Lipschitz
 from ganmath.theory.expectation import E, c_x, c_y, n_fake, n_real, objective_latex
 from ganmath.theory.expression import c, mean, p, q, stabilise, to_javascript, to_torch
-from ganmath.theory.penalties import GradientTerm
+from ganmath.theory.penalties import GradientTerm, gradient_terms
 from ganmath.theory.plan import plan
 from ganmath.theory.plan_javascript import plan_javascript
 from ganmath.theory.structure import generator_parts, pointwise_parts
@@ -127,6 +127,11 @@ class GANLoss:
             ends = tuple(sp.sympify(end) for end in domain)
             constraint = Free() if ends == (-sp.oo, sp.oo) else Interval(*ends)
         constraint = Free() if constraint is None else constraint
+        if not hasattr(constraint, "on"):
+            raise TypeError(
+                f"{name}: a constraint is gm.Interval(low, high) or gm.Lipschitz(K), not {constraint!r}"
+            )
+        penalties = gradient_terms(penalties)
         things: list[tuple[str, Any]] = [("constraint", constraint), *(("penalty", x) for x in penalties)]
         for what, thing in things:
             if stray := thing.free_symbols - known:
@@ -139,7 +144,7 @@ class GANLoss:
             "critic": critic,
             "generator": generator,
             "constraint": constraint,
-            "penalties": tuple(penalties),
+            "penalties": penalties,
             "link": part("link", link, c),
             "parameters": tuple(parameters),
             "title": title,

@@ -88,3 +88,12 @@ class GradientTerm:
         from ganmath.regularizers import penalty
 
         return penalty(self)(critic, real, fake)
+
+
+def gradient_terms(penalties: Any) -> tuple[GradientTerm, ...]:
+    """Several penalties as a tuple; TypeError for anything else than gradient terms."""
+    several = tuple(penalties) if isinstance(penalties, list | tuple) else (penalties,)
+    for term in several:
+        if not isinstance(term, GradientTerm):
+            raise TypeError(f"penalties are gm.GradientTerm(at, term, weight=…) in a list, not {term!r}")
+    return several

@@ -19,7 +19,7 @@ from ganmath.networks import MLP, dcgan_discriminator, dcgan_generator, latent_s
 from ganmath.records import environment
 from ganmath.regularizers import bounded, unmet
 from ganmath.theory.constraints import Free
-from ganmath.theory.penalties import GradientTerm
+from ganmath.theory.penalties import GradientTerm, gradient_terms
 from ganmath.training.batches import Batches, describe_data, device_of, sample_shape
 from ganmath.training.checkpoints import CriticRun, Run, TrainingDiverged, averaged_copy, place, read, under
 from ganmath.training.loop import Loop
@@ -90,7 +90,7 @@ def fit(
     for name, value in (("steps", steps), ("batch_size", batch_size), ("n_critic", n_critic)):
         _require_count(name, value)
     _require_count("log_every", log_every)
-    where = device_of(device, data)
+    penalties, where = gradient_terms(penalties), device_of(device, data)
     with _isolated(where):
         torch.manual_seed(seed)
         shape = sample_shape(data)
@@ -197,7 +197,7 @@ def fit_critic(
     """
     for name, value in (("steps", steps), ("batch_size", batch_size), ("log_every", log_every)):
         _require_count(name, value)
-    where = device_of(device, p)
+    penalties, where = gradient_terms(penalties), device_of(device, p)
     with _isolated(where):
         torch.manual_seed(seed)
         rng = torch.Generator(device=where).manual_seed(seed)
@@ -273,9 +273,6 @@ def _critic(
     loss: Any, critic: nn.Module | None, shape: tuple[int, ...], penalties: Any, where: torch.device
 ) -> nn.Module:
     """The critic to train, as the loss's constraint wants it; ValueError where it cannot be that."""
-    for term in penalties:
-        if not isinstance(term, GradientTerm):
-            raise ValueError(f"penalties are gm.GradientTerm(at, term, weight=…), not {term!r}")
     fixed = loss.at_defaults() if hasattr(loss, "at_defaults") else loss
     constraint, own = getattr(fixed, "constraint", Free()), getattr(fixed, "penalties", ())
     if critic is None:
