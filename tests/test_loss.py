@@ -114,6 +114,16 @@ def test_arguments_are_real_then_fake(name):
     assert bool((real > fake).all()) != energy
 
 
+@pytest.mark.parametrize("name", [x for x in gm.losses if gm.derive(gm.losses[x]).optimal_critic is None])
+def test_critics_want_high_outputs_on_real_data_and_generators_on_fakes(name):
+    """The same where no optimal critic is known: outputs 1 on real and -1 on fake data."""
+    loss = gm.losses[name].at_defaults()
+    real, fake = torch.ones(4), torch.full((4,), -1.0, requires_grad=True)
+    assert loss.critic_loss(real, fake) < loss.critic_loss(fake, real)
+    loss.generator_loss(fake, real).backward()
+    assert (fake.grad < 0).all()
+
+
 def test_term_on_real_outputs_is_asked_for_and_added():
     loss = GANLoss("both", real=softplus(-c), fake=softplus(c), gen=softplus(-c), gen_real=softplus(c))
     fake, real = torch.tensor([0.3]), torch.tensor([-1.2])
