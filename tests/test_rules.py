@@ -19,6 +19,7 @@ from ganmath.theory.divergence import divergences
 from ganmath.theory.expression import c, to_mpmath, u
 from ganmath.theory.plan import Evaluator, plan
 from ganmath.theory.rules import OF_THE_CRITIC, W1, closed_means, delta
+from ganmath.theory.search import search
 from ganmath.theory.transport import Wasserstein
 
 E, p, q = gm.E, gm.p, gm.q
@@ -417,3 +418,16 @@ def test_claims_made_at_default_parameters_say_so():
     )
     claim = gm.derive(loss).claims["critic_divergence"]
     assert claim.value.scale.equals(2) and "a = 2" in str(claim.evidence)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_frozen_generator_goes_where_its_critic_asks_it_to(sign):
+    """With both objectives turned round it seeks the smallest output; a linear program agrees."""
+    c, loss = gm.c, gm.losses["wgan"]
+    turned = loss.replace(critic=sign * (gm.E(gm.q, c) - gm.E(gm.p, c)), generator=-sign * gm.E(gm.q, c))
+    ps, qs, points = [0.1, 0.2, 0.7], [0.6, 0.3, 0.1], [0.0, 1.0, 3.0]
+    outputs = search(turned, ps, qs, points).outputs
+    least = [float(-sign * outputs[i]) for i in range(3)]  # L_G of a point mass at each
+    best = int(np.argmin(least))
+    word = {int(np.argmax(outputs)): "largest", int(np.argmin(outputs)): "smallest"}[best]
+    assert gm.derive(turned).minimiser == f"a point mass where the critic is {word}"

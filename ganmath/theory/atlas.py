@@ -13,7 +13,7 @@ import sympy as sp
 
 from ganmath.names import Named
 from ganmath.theory.catalogue import losses
-from ganmath.theory.claims import KINDS
+from ganmath.theory.claims import AT_EQUALITY, KINDS
 from ganmath.theory.derive import Derivation, GeneratorValue, NoOptimalCritic, derive
 from ganmath.theory.divergence import FDivergence
 from ganmath.theory.expectation import objective_latex
@@ -247,13 +247,8 @@ def _gradient(d: Derivation) -> Said:
 
 
 def _equilibrium(d: Derivation) -> Said:
-    said = d.minimiser
-    return (
-        "minimiser",
-        said,
-        "",
-        "" if said is None else said.split(";")[0],
-    )  # what follows holds for every loss
+    # what it ends with holds for every loss
+    return "minimiser", d.minimiser, "", (d.minimiser or "").removesuffix(AT_EQUALITY)
 
 
 def _at_equilibrium(d: Derivation) -> Said:

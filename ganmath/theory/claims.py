@@ -38,6 +38,9 @@ CHECKED = Evidence("checked", "numerically on a grid of u from 1e-6 to 1e6")
 DEFINITION = Evidence("definition")
 NOTHING = Evidence("")
 
+#: What a frozen loss that is linear in q says at p = q, where its critic is flat: the end of a statement.
+AT_EQUALITY = "; at p = q every q"
+
 
 @dataclass(frozen=True)
 class Step:

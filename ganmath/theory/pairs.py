@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from ganmath.theory.atlas import in_table, named
+from ganmath.theory.atlas import in_table
 from ganmath.theory.catalogue import losses
 from ganmath.theory.claims import Claim
 from ganmath.theory.derive import NoOptimalCritic, critic_claims, gradient_claims
@@ -54,8 +54,8 @@ class Pair:
         """The verdict, with the divergence's formula where it has a name."""
         if self.divergence is None or getattr(self.divergence, "name", "") is None:
             return VERDICTS[self.verdict]
-        shown = named(self.divergence).split(" (")[0]
-        return f"{VERDICTS[self.verdict].split()[0]} {shown}"
+        shown = getattr(self.divergence, "scaled_latex", None) or objective_latex(self.divergence)
+        return f"{VERDICTS[self.verdict].split()[0]} ${shown}$"
 
     @property
     def formula(self) -> str:

@@ -15,7 +15,7 @@ import mpmath
 import sympy as sp
 from sympy.core.function import PoleError
 
-from ganmath.theory.claims import CHECKED, DEFINITION, PROVED, Claim, Evidence, Step, weakest
+from ganmath.theory.claims import AT_EQUALITY, CHECKED, DEFINITION, PROVED, Claim, Evidence, Step, weakest
 from ganmath.theory.constraints import Free, Interval
 from ganmath.theory.divergence import FDivergence, divergences, recognise
 from ganmath.theory.expression import c, mean, p, q, softplus, to_latex, to_mpmath, u
@@ -472,7 +472,7 @@ class _Work:
         else:
             lowest = mpmath.nstr(grid[values.index(min(values))], 3)
             where = f"the points where p/q is near {lowest}"
-        statement = f"a point mass on {where}; at p = q every q"
+        statement = f"a point mass on {where}{AT_EQUALITY}"
         linear = "linear" if self.loss.outer == mean else "an increasing function of one that is linear"
         self.step(
             f"Equilibrium reading: with the critic frozen the loss is {linear} in q, and its own minimiser "

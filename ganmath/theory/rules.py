@@ -13,7 +13,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from ganmath.theory.claims import CHECKED, NOTHING, PROVED, Claim, Evidence, Step, weakest
+from ganmath.theory.claims import AT_EQUALITY, CHECKED, NOTHING, PROVED, Claim, Evidence, Step, weakest
 from ganmath.theory.constraints import Free, Interval, Lipschitz
 from ganmath.theory.divergence import FDivergence, divergences
 from ganmath.theory.expectation import (
@@ -458,12 +458,13 @@ def _of_linear(loss: GANLoss, fake: sp.Expr, least: sp.Expr) -> Iterable[Claim]:
     )
     yield Claim("generator_divergence", -times * least, envelope, rule, (gradient,))
     yield _unknown("generator_second_derivative", "the step follows no f-divergence", rule)
-    statement = "a point mass where the critic is largest"
+    size, end = ("smallest", "min") if push.is_positive else ("largest", "max")
+    statement = f"a point mass where the critic is {size}"
     frozen = Step(
         "Equilibrium reading: with the critic frozen the loss is linear in q, and its own minimiser is",
-        r"\arg\min_q L_G = \left\{ q : q \text{ lives on } \arg\max_x\, C^*(x) \right\}",
+        rf"\arg\min_q L_G = \left\{{ q : q \text{{ lives on }} \arg\{end}_x\, C^*(x) \right\}}",
         PROVED,
-        "",
+        "The set is empty where the critic has no such point, as it may on an unbounded space.",
         "minimiser",
     )
     yield Claim("minimiser", statement, PROVED, rule, (frozen,))
@@ -608,7 +609,7 @@ class _Readings:
             return Claim("minimiser", statement, self.known, "readings")
         if sign.value is None:
             return _unknown("minimiser", "L_G is linear in q; where its derivative is least is not settled")
-        statement = f"a point mass on the points where p/q is {words[sign.value]}; at p = q every q"
+        statement = f"a point mass on the points where p/q is {words[sign.value]}{AT_EQUALITY}"
         step = Step(
             "Equilibrium reading: with the critic frozen the loss is linear in q, and its own minimiser is",
             r"\arg\min_q L_G = \left\{ q : q \text{ lives on } "
